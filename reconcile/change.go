@@ -1,0 +1,245 @@
+// Package reconcile is the pure middle of mailops: the difference of what is
+// live and what is wanted, the plan made of it with its effects and findings,
+// and the guards that can refuse it. Plans are data. Only [Store] touches the
+// world. Imports: schema and the standard library, nothing else.
+package reconcile
+
+import (
+	"fmt"
+	"slices"
+
+	"mailops/schema"
+)
+
+// An Op is what a change does to a resource.
+type Op string
+
+// The operations, as plans speak of them.
+const (
+	OpCreate Op = "create"
+	OpUpdate Op = "update"
+	OpDelete Op = "delete"
+)
+
+// A Change takes one resource from what it was to what it shall be. It holds
+// the fields that differ; for a create or a delete, all that have a value.
+type Change struct {
+	schema.Key
+	Op      Op             `json:"op"`
+	Version string         `json:"version,omitempty"`     // of the live row that the plan saw; "" for a create
+	From    schema.Address `json:"renamedFrom,omitempty"` // a create that takes over this user's mailbox
+	Fields  []FieldChange  `json:"fields"`
+}
+
+// A FieldChange is one field's value before and after.
+type FieldChange struct {
+	Path   string         `json:"path"`
+	Before schema.Value   `json:"before"`
+	After  schema.Value   `json:"after"`
+	Origin *schema.Origin `json:"origin,omitempty"` // which declaration set After, or stopped setting Before
+}
+
+// Field returns the change of that field, nil when it does not change.
+func (c *Change) Field(path string) *FieldChange {
+	for i := range c.Fields {
+		if c.Fields[i].Path == path {
+			return &c.Fields[i]
+		}
+	}
+	return nil
+}
+
+// Apply returns what the change makes of before (nil: the resource does not
+// exist); nil for a delete. It does not look at Version. An error says that a
+// value does not fit its field, as in a plan file that was edited.
+func (c *Change) Apply(before schema.Resource) (schema.Resource, error) {
+	if c.Op == OpDelete {
+		return nil, nil
+	}
+	after := schema.Clone(before)
+	if c.Op == OpCreate {
+		var err error
+		if after, err = schema.New(c.Key); err != nil {
+			return nil, err
+		}
+	}
+	for _, f := range c.Fields {
+		field, ok := schema.FieldAt(c.Kind, f.Path)
+		if !ok {
+			return nil, fmt.Errorf("%s has no field %q", c.Kind, f.Path)
+		}
+		if err := field.Set(after, f.After); err != nil {
+			return nil, err
+		}
+	}
+	return after, nil
+}
+
+// Diff returns the changes that turn live into want, in the order in which they
+// are to be carried out. Both must be in key order. Diff(x, x) is empty.
+func Diff(live, want schema.State) []Change {
+	var changes []Change
+	for len(live) > 0 || len(want) > 0 {
+		switch {
+		case len(want) == 0 || len(live) > 0 && live[0].Key().Compare(want[0].Key()) < 0:
+			changes = append(changes, remove(live[0]))
+			live = live[1:]
+		case len(live) == 0 || live[0].Key().Compare(want[0].Key()) > 0:
+			changes = append(changes, create(want[0]))
+			want = want[1:]
+		default:
+			if c, differs := update(live[0], want[0]); differs {
+				changes = append(changes, c)
+			}
+			live, want = live[1:], want[1:]
+		}
+	}
+	return Order(changes)
+}
+
+func create(want schema.Resource) Change {
+	c := Change{Key: want.Key(), Op: OpCreate, Fields: []FieldChange{}}
+	if u, ok := want.(*schema.User); ok {
+		c.From = u.RenamedFrom
+	}
+	for _, f := range schema.Fields(c.Kind) {
+		if v := f.Get(want); v != "" {
+			c.Fields = append(c.Fields, FieldChange{Path: f.Path, After: v})
+		}
+	}
+	return c
+}
+
+func remove(live schema.Resource) Change {
+	c := Change{Key: live.Key(), Op: OpDelete, Version: schema.Version(live), Fields: []FieldChange{}}
+	for _, f := range schema.Fields(c.Kind) {
+		if v := f.Get(live); v != "" {
+			c.Fields = append(c.Fields, FieldChange{Path: f.Path, Before: v})
+		}
+	}
+	return c
+}
+
+func update(live, want schema.Resource) (Change, bool) {
+	var fields []FieldChange
+	for _, f := range schema.Fields(live.Key().Kind) {
+		if !f.Equal(live, want) {
+			fields = append(fields, FieldChange{Path: f.Path, Before: f.Get(live), After: f.Get(want)})
+		}
+	}
+	if len(fields) == 0 {
+		return Change{}, false
+	}
+	return Change{Key: live.Key(), Op: OpUpdate, Version: schema.Version(live), Fields: fields}, true
+}
+
+// Order puts changes in the order in which they are carried out: what reduces
+// access first, what removes last, and an address is freed before it is taken
+// anew. The order does not depend on the order of the input.
+func Order(changes []Change) []Change {
+	freed := make(map[string]bool)
+	taken := make(map[string]bool)
+	for _, c := range changes {
+		switch {
+		case c.Kind == schema.KindDomain:
+		case c.Op == OpDelete:
+			freed[c.Name] = true
+		case c.Op == OpCreate:
+			taken[c.Name] = true
+		}
+	}
+	slices.SortFunc(changes, func(a, b Change) int {
+		if d := phase(&a, freed, taken) - phase(&b, freed, taken); d != 0 {
+			return d
+		}
+		return a.Key.Compare(b.Key)
+	})
+	return changes
+}
+
+// phase ranks a change; a lower one is carried out earlier.
+func phase(c *Change, freed, taken map[string]bool) int {
+	domain := c.Kind == schema.KindDomain
+	switch {
+	case domain && c.Op == OpCreate:
+		return 0 // its users need it
+	case c.Op == OpUpdate && c.reducesAccess():
+		return 1
+	case c.Op == OpUpdate:
+		return 2
+	case c.Op == OpCreate && !freed[c.Name]:
+		return 3
+	case c.Op == OpDelete && taken[c.Name]:
+		return 4 // frees an address that phase 5 takes; after the creates that inherit its mailbox
+	case c.Op == OpCreate:
+		return 5
+	case domain:
+		return 7 // its users are gone by then
+	}
+	return 6
+}
+
+// reducesAccess reports whether the change takes something away from somebody.
+func (c *Change) reducesAccess() bool {
+	for _, f := range c.Fields {
+		if tightens(f) {
+			return true
+		}
+	}
+	return false
+}
+
+// tightens reports whether a field of a user goes to a value that allows less.
+func tightens(f FieldChange) bool {
+	switch f.Path {
+	case "permissions.onlyLocalSMTP":
+		return f.After == "true"
+	case "mailboxActions.spamCheck":
+		return false
+	case "status":
+		return f.Before == `"active"` || f.After == `"deactivated"`
+	case "role":
+		return f.After == `"member"`
+	case "lock.mailAddOn":
+		return f.After == `"locked"`
+	case "password", "permissions.accessHours", "permissions.trustedNetworks":
+		return f.After != ""
+	case "permissions.sendAs", "forwarding.to", "to", "members":
+		return len(f.After.Strings()) < len(f.Before.Strings())
+	}
+	return f.Before == "true" && f.After == "false"
+}
+
+// Invert returns the changes that take these back, in the order in which they
+// are to be carried out. They expect the rows as these changes left them:
+// after holds those rows.
+func Invert(changes []Change, after schema.State) []Change {
+	out := make([]Change, len(changes))
+	for i, c := range changes {
+		out[i] = Change{Key: c.Key, Op: inverse[c.Op], Version: schema.Version(after.Find(c.Key)), Fields: make([]FieldChange, len(c.Fields))}
+		for j, f := range c.Fields {
+			out[i].Fields[j] = FieldChange{Path: f.Path, Before: f.After, After: f.Before}
+		}
+	}
+	for i := range out {
+		if from := heir(changes, out[i].Key); out[i].Op == OpCreate && from != "" {
+			out[i].From = from
+		}
+	}
+	return Order(out)
+}
+
+var inverse = map[Op]Op{OpCreate: OpDelete, OpUpdate: OpUpdate, OpDelete: OpCreate}
+
+// heir returns the address that took over the mailbox of a deleted user.
+func heir(changes []Change, deleted schema.Key) schema.Address {
+	if deleted.Kind != schema.KindUser {
+		return ""
+	}
+	for _, c := range changes {
+		if c.Op == OpCreate && c.From == deleted.Address() {
+			return c.Key.Address()
+		}
+	}
+	return ""
+}

@@ -1,0 +1,159 @@
+package reconcile
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"mailops/schema"
+)
+
+// Format names the JSON form of plans. A reader ignores keys that it does not
+// know, and refuses another format.
+const Format = "mailops.plan/v1"
+
+// A Plan is the ordered changes from live to want, with what they mean to
+// people and what the rules say of them. It is plain data: it can be saved,
+// compared, shown, and carried out later.
+type Plan struct {
+	Format   string    `json:"format"`
+	ID       string    `json:"id"`       // digest of all the rest
+	Revision string    `json:"revision"` // of the declarations
+	Want     string    `json:"want"`     // digest of the want
+	Store    string    `json:"store"`    // where it is to be applied, without credentials
+	At       time.Time `json:"at"`       // the instant that the want was resolved at
+	Undoes   int64     `json:"undoes,omitempty"`
+	Summary  Summary   `json:"summary"`
+	Changes  []Change  `json:"changes"`
+	Effects  []Effect  `json:"effects"`
+	Findings []Finding `json:"findings"`
+}
+
+// A Summary counts the changes.
+type Summary struct {
+	Create int `json:"create"`
+	Update int `json:"update"`
+	Delete int `json:"delete"`
+}
+
+// Summarize counts changes by operation.
+func Summarize(changes []Change) Summary {
+	var s Summary
+	for _, c := range changes {
+		switch c.Op {
+		case OpCreate:
+			s.Create++
+		case OpUpdate:
+			s.Update++
+		case OpDelete:
+			s.Delete++
+		}
+	}
+	return s
+}
+
+// Total is the number of changes.
+func (s Summary) Total() int { return s.Create + s.Update + s.Delete }
+
+// An Effect is what the plan means to people.
+type Effect struct {
+	Severity Severity `json:"severity"`
+	ID       string   `json:"effect"` // such as sign-in-lost
+	schema.Key
+	Text string `json:"text"`
+}
+
+// A Severity orders effects and findings.
+type Severity string
+
+// The severities. A finding that refuses makes apply exit 5.
+const (
+	Info    Severity = "info"
+	Warning Severity = "warning"
+	Severe  Severity = "severe"
+	Refuse  Severity = "refuse"
+)
+
+// A Finding is what a rule or guard says of a plan.
+type Finding struct {
+	Rule     string       `json:"rule"`
+	Severity Severity     `json:"severity"`
+	Text     string       `json:"text"`
+	Allow    string       `json:"allow,omitempty"` // the flag that lifts it for this plan, such as deletes=7; "" when nothing does
+	Lifted   bool         `json:"lifted,omitempty"`
+	Keys     []schema.Key `json:"keys,omitempty"` // what it is about
+}
+
+// ErrRefused says that a guard or rule refuses the plan.
+var ErrRefused = errors.New("refused")
+
+// Refusals are the findings that refuse the plan.
+func (p *Plan) Refusals() []Finding {
+	var out []Finding
+	for _, f := range p.Findings {
+		if f.Severity == Refuse && !f.Lifted {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// Seal sets the format, the summary and the id of a finished plan.
+func (p *Plan) Seal() {
+	p.Format, p.Summary, p.ID = Format, Summarize(p.Changes), ""
+	p.ID = p.digest()
+}
+
+func (p *Plan) digest() string {
+	q := *p
+	q.ID = ""
+	data, err := json.Marshal(q)
+	if err != nil {
+		panic(fmt.Sprintf("reconcile: a plan cannot be printed: %v", err)) // it is plain data
+	}
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:16])
+}
+
+// ErrPlanFile says that a plan file is not one, or was edited.
+var ErrPlanFile = errors.New("not a plan file of this program")
+
+// ParsePlan reads a saved plan and checks that it is as it was sealed. Errors
+// wrap ErrPlanFile.
+func ParsePlan(data []byte) (*Plan, error) {
+	var p Plan
+	if err := json.Unmarshal(data, &p); err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrPlanFile, err)
+	}
+	if p.Format != Format {
+		return nil, fmt.Errorf("%w: its format is %q, not %q", ErrPlanFile, p.Format, Format)
+	}
+	if p.ID != p.digest() || p.Summary != Summarize(p.Changes) {
+		return nil, fmt.Errorf("%w: it was changed after it was written", ErrPlanFile)
+	}
+	for i := range p.Changes {
+		if err := p.Changes[i].check(); err != nil {
+			return nil, fmt.Errorf("%w: %s: %w", ErrPlanFile, p.Changes[i].Key, err)
+		}
+	}
+	return &p, nil
+}
+
+// check reports whether the change is of a form that Diff can make.
+func (c *Change) check() error {
+	blank, err := schema.New(c.Key)
+	if err != nil {
+		return err
+	}
+	if inverse[c.Op] == "" {
+		return fmt.Errorf("unknown operation %q", c.Op)
+	}
+	if (c.Op == OpCreate) != (c.Version == "") {
+		return fmt.Errorf("a %s with version %q", c.Op, c.Version)
+	}
+	_, err = (&Change{Key: c.Key, Op: OpUpdate, Fields: c.Fields}).Apply(blank)
+	return err
+}

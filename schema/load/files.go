@@ -1,0 +1,158 @@
+package load
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"mailops/schema"
+)
+
+// The limits of what is read. They are far above what people write and far
+// below what hurts: without them, 100 MB of YAML takes 10 GB of memory.
+const (
+	maxFile  = 4 << 20   // bytes of one file
+	maxTree  = 512 << 20 // bytes of all files
+	maxFiles = 250_000   // files
+	maxPath  = 16        // steps of a path
+)
+
+// list returns the files to read, in order: every *.yaml and *.yml outside of
+// folders whose names begin with a dot, and the policies. Names and links that
+// cannot be read are problems: what is left out silently would be deleted.
+func list(ctx context.Context, fsys fs.FS) ([]string, schema.Problems, error) {
+	var files []string
+	var problems schema.Problems
+	var size int64
+	refuse := func(file, message string) {
+		problems = append(problems, fileProblem(file, message))
+	}
+	err := fs.WalkDir(fsys, ".", func(file string, e fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case file != "." && strings.HasPrefix(e.Name(), "."):
+			return skip(e)
+		case e.Type()&fs.ModeSymlink != 0:
+			if message := linkProblem(fsys, file); message != "" {
+				refuse(file, message)
+				return nil
+			}
+		case e.IsDir():
+			return nil
+		}
+		if !isYAML(file) && !isPolicy(file) {
+			return nil
+		}
+		info, err := fs.Stat(fsys, file)
+		if err != nil {
+			return err
+		}
+		switch size += info.Size(); {
+		case strings.Count(file, "/") >= maxPath:
+			refuse(file, fmt.Sprintf("lies more than %d folders deep", maxPath))
+		case !printable(file):
+			refuse(file, "has a name with control characters")
+		case !info.Mode().IsRegular():
+			refuse(file, "is not a regular file")
+		case info.Size() > maxFile:
+			refuse(file, fmt.Sprintf("is larger than %d MiB", maxFile>>20))
+		default:
+			files = append(files, file)
+		}
+		if len(files) > maxFiles || size > maxTree {
+			return fmt.Errorf("more than %d files or %d MiB of declarations", maxFiles, maxTree>>20)
+		}
+		return nil
+	})
+	return files, problems, err
+}
+
+func skip(e fs.DirEntry) error {
+	if e.IsDir() {
+		return fs.SkipDir
+	}
+	return nil
+}
+
+// linkProblem says what is wrong with a symbolic link; "" for a link to a file
+// that fsys lets us read, and for one that nothing would be read from.
+func linkProblem(fsys fs.FS, file string) string {
+	info, err := fs.Stat(fsys, file)
+	switch {
+	case err != nil && (isYAML(file) || isPolicy(file)):
+		return "is a symbolic link that leads out of the repository or nowhere"
+	case err == nil && info.IsDir():
+		return "is a symbolic link to a folder, and those are not followed"
+	}
+	return ""
+}
+
+func isYAML(file string) bool { ext := path.Ext(file); return ext == ".yaml" || ext == ".yml" }
+
+func isPolicy(file string) bool {
+	return strings.HasPrefix(file, "policy/") && path.Ext(file) == ".cue"
+}
+
+func printable(s string) bool {
+	return utf8.ValidString(s) && strings.IndexFunc(s, unicode.IsControl) < 0
+}
+
+func fileProblem(file, message string) schema.Problem {
+	return schema.Problem{Pos: schema.Pos{File: file}, Rule: "yaml-file", Message: message}
+}
+
+// readText reads a file under the size limit and makes sure that it is text:
+// UTF-8, with or without a byte-order mark.
+func readText(fsys fs.FS, file string) ([]byte, *schema.Problem, error) {
+	f, err := fsys.Open(file)
+	if err != nil {
+		return nil, nil, err
+	}
+	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
+	if err = errors.Join(err, f.Close()); err != nil {
+		return nil, nil, err
+	}
+	text = bytes.TrimPrefix(text, []byte("\ufeff"))
+	if len(text) > maxFile {
+		p := fileProblem(file, fmt.Sprintf("is larger than %d MiB", maxFile>>20))
+		return nil, &p, nil
+	}
+	if i := invalidText(text); i >= 0 {
+		p := schema.Problem{Pos: posAt(file, text, i), Rule: "yaml-encoding",
+			Message: "is not UTF-8 text", Hint: "save the file as UTF-8"}
+		return nil, &p, nil
+	}
+	return text, nil, nil
+}
+
+// invalidText returns where the text is not UTF-8, or holds a character that
+// YAML 1.2 §5.1 does not allow; -1 when it is fine.
+func invalidText(text []byte) int {
+	for i := 0; i < len(text); {
+		r, size := utf8.DecodeRune(text[i:])
+		bad := r == utf8.RuneError && size == 1 || r < 0x20 && r != '\n' && r != '\r' && r != '\t' || r == 0x7f
+		if bad {
+			return i
+		}
+		i += size
+	}
+	return -1
+}
+
+// posAt is the place of a byte of a text.
+func posAt(file string, text []byte, offset int) schema.Pos {
+	before := text[:offset]
+	line := bytes.LastIndexByte(before, '\n') + 1
+	return schema.Pos{File: file, Line: bytes.Count(before, []byte("\n")) + 1,
+		Column: utf8.RuneCount(before[line:]) + 1}
+}

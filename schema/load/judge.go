@@ -1,0 +1,370 @@
+package load
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"cuelang.org/go/cue"
+	cueerrors "cuelang.org/go/cue/errors"
+	"cuelang.org/go/cue/token"
+
+	"mailops/schema"
+)
+
+const (
+	cueInt   = token.INT
+	cueFloat = token.FLOAT
+	cueMinus = token.SUB
+)
+
+// declaration judges one document. A document with a problem is not returned:
+// what the law refuses is not looked at further.
+func (l *law) declaration(file string, body schema.Node) (*schema.Declaration, schema.Problems) {
+	d := &schema.Declaration{File: file, Body: body}
+	if body.Kind != schema.Mapping {
+		return nil, schema.Problems{d.Problem(nil, "", "schema", "a document must be a mapping with a kind, not "+body.Kind.String(), "")}
+	}
+	kind := d.Body.Get("kind")
+	if kind == nil {
+		return nil, schema.Problems{d.Problem(nil, "kind", "schema", "kind is missing", "one of "+kindNames())}
+	}
+	shape, ok := l.kinds[schema.Kind(kind.Text)]
+	if !ok || kind.Kind != schema.String {
+		return nil, schema.Problems{d.Problem(kind, "kind", "schema", fmt.Sprintf("there is no kind %q", clip(kind.Text)), suggest(kind.Text, strings.Split(kindNames(), ", ")))}
+	}
+	d.Kind = schema.Kind(kind.Text)
+	j := judge{law: l, decl: d}
+	j.identify()
+	j.shape(shape, &d.Body, "")
+	if len(j.problems) > 0 {
+		return nil, j.problems
+	}
+	return d, nil
+}
+
+func kindNames() string {
+	names := make([]string, len(schema.Kinds))
+	for i, k := range schema.Kinds {
+		names[i] = string(k)
+	}
+	return strings.Join(names, ", ")
+}
+
+// A judge holds one declaration against the law.
+type judge struct {
+	law      *law
+	decl     *schema.Declaration
+	problems schema.Problems
+}
+
+func (j *judge) refuse(n *schema.Node, path, message, hint string) {
+	j.problems = append(j.problems, j.decl.Problem(n, path, "schema", message, hint))
+}
+
+// identify finds the name first, so that every problem can say whose it is.
+func (j *judge) identify() {
+	for _, key := range []string{"address", "name"} {
+		field, ok := j.law.kinds[j.decl.Kind].byName[key]
+		n := j.decl.Body.Get(key)
+		if !ok || !field.required {
+			continue
+		}
+		if n != nil && n.Kind == schema.String && field.pattern.MatchString(n.Text) {
+			j.decl.Name, _ = field.canon.fold(n.Text)
+		}
+		return
+	}
+}
+
+// shape judges a mapping: unknown keys, missing keys, and each value.
+func (j *judge) shape(s *shapeLaw, n *schema.Node, path string) {
+	if n.Kind != schema.Mapping {
+		j.refuse(n, path, fmt.Sprintf("is %s, not a mapping", n.Kind), "")
+		return
+	}
+	for i := range n.Items {
+		item := &n.Items[i]
+		at := schema.JoinPath(path, item.Key)
+		f, ok := s.byName[item.Key]
+		if !ok {
+			p := j.decl.Problem(nil, schema.JoinPath(path, clip(item.Key)), "schema", fmt.Sprintf("there is no field %q here", clip(item.Key)), suggest(item.Key, s.names()))
+			p.Pos = j.decl.Pos(item)
+			j.problems = append(j.problems, p)
+			continue
+		}
+		j.field(f, item, at)
+	}
+	for _, f := range s.fields {
+		if f.required && n.Get(f.name) == nil {
+			p := j.decl.Problem(nil, schema.JoinPath(path, f.name), "schema", f.name+" is missing", f.hint)
+			p.Pos = j.decl.Pos(n)
+			j.problems = append(j.problems, p)
+		}
+	}
+}
+
+// field judges one value.
+func (j *judge) field(f *fieldLaw, n *schema.Node, path string) {
+	switch {
+	case f.secret:
+		j.secret(f, n, path)
+	case f.shape != nil:
+		j.shape(f.shape, n, path)
+	case f.items != nil && n.Kind == schema.Sequence:
+		for i := range n.Items {
+			j.shape(f.items, &n.Items[i], schema.IndexPath(path, i))
+		}
+	case f.list && n.Kind == schema.Sequence:
+		for i := range n.Items {
+			j.text(f, &n.Items[i], schema.IndexPath(path, i))
+		}
+	case f.pattern != nil && !f.list || f.words != nil:
+		j.text(f, n, path)
+	default:
+		j.whole(f, n, path)
+	}
+}
+
+// text judges a text by the field's pattern or words, and folds it.
+func (j *judge) text(f *fieldLaw, n *schema.Node, path string) {
+	switch {
+	case n.Kind != schema.String:
+		j.refuse(n, path, mismatch(n, "a text"), f.advice())
+	case f.pattern != nil && !f.pattern.MatchString(n.Text):
+		j.refuse(n, path, fmt.Sprintf("%q is not %s", clip(n.Text), f.wanted()), "")
+	case f.words != nil && !slices.Contains(f.words, n.Text):
+		j.refuse(n, path, fmt.Sprintf("%q is not %s", clip(n.Text), oneOf(f.words)), suggest(n.Text, f.words))
+	default:
+		j.fold(f, n, path)
+	}
+}
+
+// fold replaces a text by its canonical form.
+func (j *judge) fold(f *fieldLaw, n *schema.Node, path string) {
+	if f.canon == canonNone || n.Kind != schema.String {
+		return
+	}
+	text, err := f.canon.fold(n.Text)
+	if err != nil {
+		j.refuse(n, path, fmt.Sprintf("%q: %v", clip(n.Text), err), "")
+		return
+	}
+	n.Text = text
+}
+
+// whole lets CUE judge a value, and remembers what it accepted.
+func (j *judge) whole(f *fieldLaw, n *schema.Node, path string) {
+	const (
+		memorable = 256  // characters of a value
+		memory    = 4096 // values
+	)
+	text := canonical(n)
+	if !f.accepted[text] {
+		errs := cueErrors(f.value, j.law.ctx.BuildExpr(expr(n)))
+		if len(errs) > 0 {
+			j.explain(f, n, path, errs)
+			return
+		}
+		if len(text) <= memorable && len(f.accepted) < memory {
+			f.accepted[text] = true
+		}
+	}
+	for i := range n.Items {
+		j.fold(f, &n.Items[i], schema.IndexPath(path, i))
+	}
+}
+
+// explain turns CUE's errors about one value into problems with our places.
+func (j *judge) explain(f *fieldLaw, n *schema.Node, path string, errs []cueerrors.Error) {
+	if n.Kind == schema.Null || simple(f.kind) {
+		want := kindWord(f.kind)
+		if n.Kind == schema.Int && f.kind == cue.IntKind {
+			want = "in its range"
+		}
+		j.refuse(n, path, mismatch(n, want), f.advice())
+		return
+	}
+	if n.Kind == schema.Sequence && f.kind == cue.ListKind && len(n.Items) == 0 {
+		j.refuse(n, path, "is empty", "name at least one")
+		return
+	}
+	seen := make(map[string]bool)
+	for _, err := range errs {
+		at, where := locate(n, path, err.Path())
+		format, args := err.Msg()
+		message := fmt.Sprintf(format, args...)
+		if strings.Contains(message, "empty disjunction") || seen[where] {
+			continue
+		}
+		seen[where] = true
+		hint := f.advice()
+		switch {
+		case strings.Contains(message, "not allowed"):
+			message, hint = fmt.Sprintf("there is no field %q here", clip(at.Key)), ""
+		case at.Kind != schema.Mapping && at.Kind != schema.Sequence:
+			message = fmt.Sprintf("%q is not %s", clip(at.Text), f.wanted())
+		default:
+			message = clip(message)
+		}
+		j.refuse(at, where, message, hint)
+	}
+	if len(seen) == 0 {
+		j.refuse(n, path, "is not "+f.wanted(), f.advice())
+	}
+}
+
+// locate follows CUE's path of an error as far as it leads into n.
+func locate(n *schema.Node, path string, steps []string) (*schema.Node, string) {
+	for _, step := range steps {
+		next := n.Get(strings.Trim(step, `"`))
+		if next != nil {
+			n, path = next, schema.JoinPath(path, next.Key)
+			continue
+		}
+		var i int
+		if _, err := fmt.Sscanf(step, "%d", &i); err == nil && n.Kind == schema.Sequence && i < len(n.Items) {
+			n, path = &n.Items[i], schema.IndexPath(path, i)
+		}
+	}
+	return n, path
+}
+
+// secret judges a password without ever printing it.
+func (j *judge) secret(f *fieldLaw, n *schema.Node, path string) {
+	const hint = "run `mailops password ADDRESS`, which writes a hash"
+	hash := n.Get("hash")
+	switch {
+	case n.Kind == schema.String, n.Kind == schema.Int, n.Kind == schema.Float, n.Get("plain") != nil:
+		j.problems = append(j.problems, j.decl.Problem(n, path, "password-plain", "a password must not stand in a declaration", hint))
+	case hash != nil && hash.Kind == schema.String && !strings.HasPrefix(hash.Text, "{"):
+		j.problems = append(j.problems, j.decl.Problem(hash, path+".hash", "password-plain", "this is not a hash with its scheme", hint))
+	case len(cueErrors(f.value, j.law.ctx.BuildExpr(expr(n)))) > 0:
+		j.refuse(n, path, "is neither {hash: ...} nor {fromEnv: NAME}", hint)
+	}
+}
+
+// cueErrors unifies and validates; a panic of CUE is an error like any other.
+func cueErrors(constraint, v cue.Value) (errs []cueerrors.Error) {
+	defer func() {
+		if r := recover(); r != nil {
+			errs = []cueerrors.Error{cueerrors.Newf(token.NoPos, "cannot be judged: %v", r)}
+		}
+	}()
+	return cueerrors.Errors(constraint.Unify(v).Validate(cue.Concrete(true)))
+}
+
+// canonical prints a node so that equal values print equally.
+func canonical(n *schema.Node) string {
+	var b strings.Builder
+	write(&b, n)
+	return b.String()
+}
+
+func write(b *strings.Builder, n *schema.Node) {
+	fmt.Fprintf(b, "%d%q%q(", n.Kind, n.Key, n.Text)
+	for i := range n.Items {
+		write(b, &n.Items[i])
+	}
+	b.WriteByte(')')
+}
+
+func simple(k cue.Kind) bool {
+	return k == cue.BoolKind || k == cue.IntKind || k == cue.StringKind
+}
+
+func kindWord(k cue.Kind) string {
+	switch k {
+	case cue.BoolKind:
+		return "true or false"
+	case cue.IntKind:
+		return "a whole number"
+	case cue.StringKind:
+		return "a text"
+	case cue.ListKind:
+		return "a list"
+	}
+	return "a mapping"
+}
+
+// mismatch says what a value is and what it must be.
+func mismatch(n *schema.Node, want string) string {
+	switch n.Kind {
+	case schema.Null:
+		return "has no value; it must be " + want
+	case schema.Mapping, schema.Sequence:
+		return fmt.Sprintf("is %s; it must be %s", n.Kind, want)
+	}
+	return fmt.Sprintf("%q is not %s", clip(n.Text), want)
+}
+
+func (f *fieldLaw) wanted() string {
+	if f.hint != "" {
+		return f.hint
+	}
+	return "what the law allows here"
+}
+
+// advice is the hint to print after a message that does not hold it.
+func (f *fieldLaw) advice() string {
+	switch {
+	case f.hint != "":
+		return f.hint
+	case f.words != nil:
+		return oneOf(f.words)
+	case f.kind == cue.BoolKind:
+		return "write true or false"
+	}
+	return ""
+}
+
+func oneOf(words []string) string {
+	if len(words) == 1 {
+		return words[0]
+	}
+	return "one of " + strings.Join(words, ", ")
+}
+
+// suggest names the word that was probably meant.
+func suggest(got string, words []string) string {
+	best, distance := "", 3+len(got)/8 // about as many slips as a typing hand makes
+	for _, w := range words {
+		if d := editDistance(strings.ToLower(got), strings.ToLower(w)); d < distance {
+			best, distance = w, d
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return fmt.Sprintf("did you mean %q?", best)
+}
+
+// editDistance counts the insertions, deletions, replacements and swaps of
+// neighbours that turn a into b (optimal string alignment), up to 64 characters.
+func editDistance(a, b string) int {
+	x, y := []rune(a), []rune(b)
+	if len(x) > 64 || len(y) > 64 {
+		return 64
+	}
+	var before []int
+	row := make([]int, len(y)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := 1; i <= len(x); i++ {
+		next := make([]int, len(y)+1)
+		next[0] = i
+		for j := 1; j <= len(y); j++ {
+			cost := 1
+			if x[i-1] == y[j-1] {
+				cost = 0
+			}
+			next[j] = min(row[j]+1, next[j-1]+1, row[j-1]+cost)
+			if i > 1 && j > 1 && x[i-1] == y[j-2] && x[i-2] == y[j-1] {
+				next[j] = min(next[j], before[j-2]+1)
+			}
+		}
+		before, row = row, next
+	}
+	return row[len(y)]
+}
