@@ -123,8 +123,13 @@ func remove(live schema.Resource) Change {
 func update(live, want schema.Resource) (Change, bool) {
 	var fields []FieldChange
 	for _, f := range schema.Fields(live.Key().Kind) {
-		if !f.Equal(live, want) {
-			fields = append(fields, FieldChange{Path: f.Path, Before: f.Get(live), After: f.Get(want)})
+		if f.Equal(live, want) {
+			continue
+		}
+		// Two values can differ in Go and say the same, such as a day without
+		// hours written as [] or left out.
+		if before, after := f.Get(live), f.Get(want); before != after {
+			fields = append(fields, FieldChange{Path: f.Path, Before: before, After: after})
 		}
 	}
 	if len(fields) == 0 {
@@ -169,14 +174,18 @@ func phase(c *Change, freed, taken map[string]bool) int {
 		return 2
 	case c.Op == OpCreate && !freed[c.Name]:
 		return 3
-	case c.Op == OpDelete && taken[c.Name]:
-		return 4 // frees an address that phase 5 takes; after the creates that inherit its mailbox
-	case c.Op == OpCreate:
+	case c.Op == OpDelete && taken[c.Name] && c.Kind != schema.KindUser:
+		return 4 // frees an address for phase 5 or 7
+	case c.Op == OpCreate && c.Kind == schema.KindUser:
 		return 5
+	case c.Op == OpDelete && taken[c.Name]:
+		return 6 // frees an address for phase 7; after the creates that inherit its mailbox
+	case c.Op == OpCreate:
+		return 7
 	case domain:
-		return 7 // its users are gone by then
+		return 9 // its users are gone by then
 	}
-	return 6
+	return 8
 }
 
 // reducesAccess reports whether the change takes something away from somebody.
@@ -221,9 +230,10 @@ func Invert(changes []Change, after schema.State) []Change {
 			out[i].Fields[j] = FieldChange{Path: f.Path, Before: f.After, After: f.Before}
 		}
 	}
+	heirs := heirs(changes)
 	for i := range out {
-		if from := heir(changes, out[i].Key); out[i].Op == OpCreate && from != "" {
-			out[i].From = from
+		if out[i].Op == OpCreate && out[i].Kind == schema.KindUser {
+			out[i].From = heirs[out[i].Address()]
 		}
 	}
 	return Order(out)
@@ -231,15 +241,13 @@ func Invert(changes []Change, after schema.State) []Change {
 
 var inverse = map[Op]Op{OpCreate: OpDelete, OpUpdate: OpUpdate, OpDelete: OpCreate}
 
-// heir returns the address that took over the mailbox of a deleted user.
-func heir(changes []Change, deleted schema.Key) schema.Address {
-	if deleted.Kind != schema.KindUser {
-		return ""
-	}
+// heirs tells which user took over the mailbox of which other one.
+func heirs(changes []Change) map[schema.Address]schema.Address {
+	out := make(map[schema.Address]schema.Address)
 	for _, c := range changes {
-		if c.Op == OpCreate && c.From == deleted.Address() {
-			return c.Key.Address()
+		if c.Op == OpCreate && c.From != "" {
+			out[c.From] = c.Address()
 		}
 	}
-	return ""
+	return out
 }

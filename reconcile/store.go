@@ -106,6 +106,7 @@ const (
 	ReasonGone    = "is gone"
 	ReasonExists  = "exists already"
 	ReasonTaken   = "its address is taken by another resource"
+	ReasonInUse   = "still has addresses" // a domain that is to be deleted
 )
 
 // Error names every row that moved.

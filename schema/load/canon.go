@@ -76,3 +76,13 @@ func FoldAddress(text string) (schema.Address, error) {
 	}
 	return schema.Address(folded), nil
 }
+
+// readable shows the domain of an address in its own script.
+func readable(address string) string {
+	at := schema.Address(address)
+	domain, err := idna.ToUnicode(at.Domain())
+	if err != nil {
+		return address
+	}
+	return at.Local() + "@" + domain
+}

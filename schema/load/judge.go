@@ -109,7 +109,7 @@ func (j *judge) field(f *fieldLaw, n *schema.Node, path string) {
 	switch {
 	case f.secret:
 		j.secret(f, n, path)
-	case f.shape != nil:
+	case f.shape != nil && (n.Kind == schema.Mapping || f.words == nil):
 		j.shape(f.shape, n, path)
 	case f.items != nil && n.Kind == schema.Sequence:
 		for i := range n.Items {
@@ -129,8 +129,10 @@ func (j *judge) field(f *fieldLaw, n *schema.Node, path string) {
 // text judges a text by the field's pattern or words, and folds it.
 func (j *judge) text(f *fieldLaw, n *schema.Node, path string) {
 	switch {
+	case n.Kind != schema.String && f.words != nil:
+		j.refuse(n, path, mismatch(n, oneOf(f.words)), "")
 	case n.Kind != schema.String:
-		j.refuse(n, path, mismatch(n, "a text"), f.advice())
+		j.refuse(n, path, mismatch(n, f.wanted()), "")
 	case f.pattern != nil && !f.pattern.MatchString(n.Text):
 		j.refuse(n, path, fmt.Sprintf("%q is not %s", clip(n.Text), f.wanted()), "")
 	case f.words != nil && !slices.Contains(f.words, n.Text):
@@ -177,12 +179,12 @@ func (j *judge) whole(f *fieldLaw, n *schema.Node, path string) {
 
 // explain turns CUE's errors about one value into problems with our places.
 func (j *judge) explain(f *fieldLaw, n *schema.Node, path string, errs []cueerrors.Error) {
-	if n.Kind == schema.Null || simple(f.kind) {
-		want := kindWord(f.kind)
-		if n.Kind == schema.Int && f.kind == cue.IntKind {
-			want = "in its range"
-		}
-		j.refuse(n, path, mismatch(n, want), f.advice())
+	switch {
+	case n.Kind == schema.Int && f.kind == cue.IntKind:
+		j.refuse(n, path, fmt.Sprintf("%s is out of range", clip(n.Text)), f.advice())
+		return
+	case n.Kind == schema.Null, simple(f.kind), f.kind == cue.ListKind && n.Kind != schema.Sequence:
+		j.refuse(n, path, mismatch(n, kindWord(f.kind)), f.advice())
 		return
 	}
 	if n.Kind == schema.Sequence && f.kind == cue.ListKind && len(n.Items) == 0 {
@@ -295,7 +297,7 @@ func mismatch(n *schema.Node, want string) string {
 	case schema.Mapping, schema.Sequence:
 		return fmt.Sprintf("is %s; it must be %s", n.Kind, want)
 	}
-	return fmt.Sprintf("%q is not %s", clip(n.Text), want)
+	return fmt.Sprintf("%q is %s; it must be %s", clip(n.Text), n.Kind, want)
 }
 
 func (f *fieldLaw) wanted() string {
@@ -307,15 +309,10 @@ func (f *fieldLaw) wanted() string {
 
 // advice is the hint to print after a message that does not hold it.
 func (f *fieldLaw) advice() string {
-	switch {
-	case f.hint != "":
-		return f.hint
-	case f.words != nil:
+	if f.words != nil {
 		return oneOf(f.words)
-	case f.kind == cue.BoolKind:
-		return "write true or false"
 	}
-	return ""
+	return f.hint
 }
 
 func oneOf(words []string) string {

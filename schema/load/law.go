@@ -136,6 +136,8 @@ func compileField(name string, v cue.Value) (*fieldLaw, error) {
 	switch {
 	case f.kind == cue.StructKind && !isChoice(v):
 		f.shape, err = compileShape(v)
+	case f.kind == cue.StructKind|cue.StringKind:
+		err = f.compileChoice()
 	case f.kind == cue.ListKind:
 		err = f.compileList()
 	case f.kind == cue.StringKind:
@@ -166,6 +168,30 @@ func (f *fieldLaw) compileList() (err error) {
 		f.list = f.pattern != nil
 	}
 	return err
+}
+
+// compileChoice takes apart words or one struct, such as accessHours. A choice
+// of another form stays judged by CUE.
+func (f *fieldLaw) compileChoice() error {
+	_, args := cue.Dereference(f.value).Expr()
+	var words []string
+	var shapes []*shapeLaw
+	for _, a := range args {
+		word, err := a.String()
+		if err == nil {
+			words = append(words, word)
+			continue
+		}
+		s, err := compileShape(a)
+		if err != nil {
+			return err
+		}
+		shapes = append(shapes, s)
+	}
+	if len(shapes) == 1 {
+		f.words, f.shape = words, shapes[0]
+	}
+	return nil
 }
 
 // isChoice reports whether a value is one of several.

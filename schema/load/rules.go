@@ -1,5 +1,243 @@
 package load
 
-import "mailops/schema"
+import (
+	"fmt"
+	"strings"
+	"time"
 
-func rules(d *schema.Declarations) schema.Problems { return nil }
+	"mailops/schema"
+)
+
+// An index finds declarations by what others call them.
+type index struct {
+	all       []schema.Declaration
+	addresses map[string]*schema.Declaration // of users, aliases and lists
+	domains   map[string]*schema.Declaration
+	profiles  map[string]*schema.Declaration
+}
+
+// rules checks what one document cannot tell: that names are unique and known,
+// that nothing leads in a circle, and what a regular expression cannot say.
+func rules(d *schema.Declarations) schema.Problems {
+	x, problems := newIndex(d.All)
+	problems = append(problems, organization(d.All)...)
+	for i := range d.All {
+		decl := &d.All[i]
+		problems = append(problems, x.values(decl)...)
+		problems = append(problems, x.domainDeclared(decl)...)
+		problems = append(problems, x.referenceKnown(decl)...)
+	}
+	problems = append(problems, x.profileLoops()...)
+	problems = append(problems, x.addressLoops()...)
+	return append(problems, x.confusables()...)
+}
+
+// newIndex builds the index, and finds the names that are used twice.
+func newIndex(all []schema.Declaration) (*index, schema.Problems) {
+	x := &index{all: all, addresses: make(map[string]*schema.Declaration),
+		domains: make(map[string]*schema.Declaration), profiles: make(map[string]*schema.Declaration)}
+	var problems schema.Problems
+	for i := range all {
+		d := &all[i]
+		names, key, rule := x.addresses, "address", "address-unique"
+		switch d.Kind {
+		case schema.KindOrganization:
+			continue
+		case schema.KindDomain:
+			names, key, rule = x.domains, "name", "name-unique"
+		case schema.KindProfile:
+			names, key, rule = x.profiles, "name", "name-unique"
+		}
+		first, taken := names[d.Name]
+		if taken {
+			problems = append(problems, d.Problem(d.Body.Get(key), key, rule,
+				fmt.Sprintf("%s is declared already, as %s at %s", d.Name, first.Kind, first.ValuePos(first.Body.Get(key))), ""))
+			continue
+		}
+		names[d.Name] = d
+	}
+	return x, append(problems, x.renames()...)
+}
+
+// renames claims the old address of each renamed user: an alias will stand there.
+func (x *index) renames() schema.Problems {
+	var problems schema.Problems
+	for i := range x.all {
+		d := &x.all[i]
+		from := d.Body.Get("renamedFrom")
+		if d.Kind != schema.KindUser || from == nil {
+			continue
+		}
+		if first, taken := x.addresses[from.Text]; taken {
+			problems = append(problems, d.Problem(from, "renamedFrom", "address-unique",
+				fmt.Sprintf("%s is declared, as %s at %s; a rename leaves an alias there", from.Text, first.Kind, first.Pos(nil)), ""))
+			continue
+		}
+		x.addresses[from.Text] = d
+	}
+	return problems
+}
+
+// organization makes sure that there is one, in the file that makes a folder a
+// repository, and that it says which format it is in.
+func organization(all []schema.Declaration) schema.Problems {
+	var problems schema.Problems
+	var first *schema.Declaration
+	for i := range all {
+		d := &all[i]
+		switch {
+		case d.Kind != schema.KindOrganization:
+		case first != nil:
+			problems = append(problems, d.Problem(nil, "", "organization-one", "there is one Organization already, at "+first.Pos(nil).String(), ""))
+		case d.File != Root:
+			problems = append(problems, d.Problem(nil, "", "organization-one", "the Organization belongs into "+Root, ""))
+			first = d
+		default:
+			first = d
+			if d.Body.Get("apiVersion") == nil {
+				problems = append(problems, d.Problem(nil, "apiVersion", "schema", "apiVersion is missing", schema.APIVersion))
+			}
+		}
+	}
+	if first == nil {
+		problems = append(problems, schema.Problem{Pos: schema.Pos{File: Root}, Rule: "organization-one",
+			Message: "there is no Organization", Hint: "begin the file with `apiVersion: " + schema.APIVersion + "` and `kind: Organization`"})
+	}
+	return problems
+}
+
+// values checks what the law's regular expressions cannot: that amounts fit,
+// networks and dates exist, time zones are known, hours are in order, and
+// hashes are of a scheme that still protects.
+func (x *index) values(d *schema.Declaration) schema.Problems {
+	var problems schema.Problems
+	visit(&d.Body, "", func(n *schema.Node, at string) {
+		if rule, message, hint := valueProblem(n, at); rule != "" {
+			problems = append(problems, d.Problem(n, at, rule, message, hint))
+		}
+	})
+	return problems
+}
+
+// visit calls f for every node below n, with its path.
+func visit(n *schema.Node, at string, f func(*schema.Node, string)) {
+	f(n, at)
+	for i := range n.Items {
+		item := &n.Items[i]
+		if n.Kind == schema.Sequence {
+			visit(item, schema.IndexPath(at, i), f)
+		} else {
+			visit(item, schema.JoinPath(at, item.Key), f)
+		}
+	}
+}
+
+func valueProblem(n *schema.Node, at string) (rule, message, hint string) {
+	switch n.Key {
+	case "quota", "storage":
+		if _, err := schema.ParseBytes(n.Text); err != nil && n.Kind == schema.String {
+			return "schema", err.Error(), ""
+		}
+	case "from", "until":
+		if n.Kind == schema.String && !dateExists(n.Text) {
+			return "schema", fmt.Sprintf("%q is not in the calendar", n.Text), ""
+		}
+	case "timezone":
+		if n.Kind == schema.String && !zoneKnown(n.Text) {
+			return "timezone-known", fmt.Sprintf("there is no time zone %q", n.Text), "a name of the IANA database, such as Europe/Lisbon"
+		}
+	case "accessHours":
+		return hoursProblem(n)
+	case "hash":
+		return weakHash(n.Text)
+	}
+	if strings.Contains(at, "trustedNetworks[") {
+		if _, err := schema.ParseNetwork(n.Text); err != nil {
+			return "schema", fmt.Sprintf("%q is not a network", n.Text), "a network such as 10.0.0.0/8 or 2001:db8::/32"
+		}
+	}
+	return "", "", ""
+}
+
+func dateExists(text string) bool {
+	if len(text) < len(time.DateOnly) {
+		return true // no date at all: the law has said so
+	}
+	_, err := time.Parse(time.DateOnly, text[:len(time.DateOnly)])
+	return err == nil
+}
+
+// zoneKnown reports whether the time zone exists. "Local" would be the zone of
+// the machine that happens to run mailops.
+func zoneKnown(name string) bool {
+	_, err := time.LoadLocation(name)
+	return err == nil && name != "Local"
+}
+
+// hoursProblem checks that the hours of each day are in order.
+func hoursProblem(n *schema.Node) (rule, message, hint string) {
+	for i := range n.Items {
+		day := &n.Items[i]
+		if day.Kind != schema.Sequence {
+			continue
+		}
+		last := schema.Hours{}
+		for j := range day.Items {
+			h, err := schema.ParseHours(day.Items[j].Text)
+			switch {
+			case err != nil:
+				return "schema", err.Error(), ""
+			case h.Start >= h.End:
+				return "window-order", fmt.Sprintf("%s %s ends before it begins", day.Key, h), "hours past midnight belong to two days"
+			case h.Start < last.End:
+				return "window-order", fmt.Sprintf("%s %s begins before %s has ended", day.Key, h, last), "write the hours of a day in order"
+			}
+			last = h
+		}
+	}
+	return "", "", ""
+}
+
+// strongSchemes are the password schemes of Dovecot 2.3 that withstand a stolen
+// table; all others are fast to guess, or keep the password itself.
+var strongSchemes = []string{"ARGON2ID", "ARGON2I", "BLF-CRYPT", "SHA512-CRYPT", "PBKDF2", "SCRAM-SHA-256"}
+
+func weakHash(hash string) (rule, message, hint string) {
+	scheme, _, _ := strings.Cut(strings.TrimPrefix(hash, "{"), "}")
+	for _, strong := range strongSchemes {
+		if scheme == strong {
+			return "", "", ""
+		}
+	}
+	return "password-weak-scheme", fmt.Sprintf("the scheme %s does not protect a password", clip(scheme)),
+		"one of " + strings.Join(strongSchemes, ", ") + "; `mailops password ADDRESS` makes one"
+}
+
+// domainDeclared: an address belongs to a domain of the organization.
+func (x *index) domainDeclared(d *schema.Declaration) schema.Problems {
+	n := d.Body.Get("address")
+	if n == nil {
+		return nil
+	}
+	domain := schema.Address(d.Name).Domain()
+	if _, ok := x.domains[domain]; ok {
+		return nil
+	}
+	hint := suggest(domain, keys(x.domains))
+	if hint == "" {
+		hint = fmt.Sprintf("declare it: {kind: Domain, name: %s}", domain)
+	}
+	return schema.Problems{d.Problem(n, "address", "domain-declared", fmt.Sprintf("the domain %s is not declared", domain), hint)}
+}
+
+func keys(m map[string]*schema.Declaration) []string {
+	const enough = 1000 // names to compare a misspelt one with
+	out := make([]string, 0, min(len(m), enough))
+	for k := range m {
+		if len(out) == enough {
+			break
+		}
+		out = append(out, k)
+	}
+	return out
+}

@@ -1,0 +1,240 @@
+package reconcile
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"mailops/schema"
+)
+
+// Advance returns what a state becomes when changes are carried out.
+func Advance(live schema.State, changes []Change) (schema.State, error) {
+	touched := make(map[schema.Key]*Change, len(changes))
+	for i := range changes {
+		touched[changes[i].Key] = &changes[i]
+	}
+	out := make(schema.State, 0, len(live)+len(changes))
+	for _, r := range live {
+		c := touched[r.Key()]
+		if c == nil {
+			out = append(out, r)
+			continue
+		}
+		delete(touched, r.Key())
+		after, err := c.Apply(r)
+		if err != nil {
+			return nil, err
+		}
+		if after != nil {
+			out = append(out, after)
+		}
+	}
+	for _, c := range touched {
+		after, err := c.Apply(nil)
+		if err != nil {
+			return nil, err
+		}
+		if after != nil {
+			out = append(out, after)
+		}
+	}
+	out.Sort()
+	return out, nil
+}
+
+// Effects says what changes mean to people: who can no longer sign in, send or
+// be reached, and which address ends without a reader. before and after are
+// the whole states, so that what reaches further than one resource is seen.
+func Effects(before, after schema.State, changes []Change) []Effect {
+	e := &effects{before: before, after: after, was: NewRouter(before), will: NewRouter(after), heirs: heirs(changes)}
+	for i := range changes {
+		e.change(&changes[i])
+	}
+	e.readers()
+	rank := []Severity{Severe, Warning, Info}
+	slices.SortStableFunc(e.out, func(a, b Effect) int {
+		return cmp.Or(slices.Index(rank, a.Severity)-slices.Index(rank, b.Severity), a.Key.Compare(b.Key))
+	})
+	return e.out
+}
+
+type effects struct {
+	before, after schema.State
+	was, will     *Router
+	heirs         map[schema.Address]schema.Address
+	out           []Effect
+}
+
+func (e *effects) say(severity Severity, id string, key schema.Key, format string, args ...any) {
+	e.out = append(e.out, Effect{severity, id, key, fmt.Sprintf(format, args...)})
+}
+
+func (e *effects) change(c *Change) {
+	switch c.Kind {
+	case schema.KindUser:
+		e.user(c)
+	case schema.KindDomain:
+		if c.Op == OpDelete {
+			e.say(Severe, "domain-lost", c.Key, "%s is no longer a domain of the organization: all its mail is refused", c.Name)
+		}
+	default:
+		if c.Op == OpDelete && !e.will.Exists(c.Address()) {
+			e.say(Warning, "mail-refused", c.Key, "mail to %s %s", c.Name, e.fate(c.Address()))
+		}
+	}
+}
+
+// fate says what happens to mail to an address that is gone.
+func (e *effects) fate(a schema.Address) string {
+	if is, next := e.will.station(a); is == CatchAll {
+		return "goes to the catch-all " + string(next[0])
+	}
+	return "is refused"
+}
+
+// user compares what a user could and can do.
+func (e *effects) user(c *Change) {
+	was, _ := e.before.Find(c.Key).(*schema.User)
+	will, _ := e.after.Find(c.Key).(*schema.User)
+	switch {
+	case was == nil && will != nil:
+		e.granted(c.Key, &schema.User{}, will)
+	case was != nil && will == nil:
+		e.gone(c.Key, was)
+	case was != nil:
+		e.signIn(c.Key, was, will)
+		e.mail(c.Key, was, will)
+		e.granted(c.Key, was, will)
+		e.add(c.Key, was, will)
+	}
+}
+
+func who(u *schema.User) string {
+	if u.Name == "" {
+		return string(u.Address)
+	}
+	return fmt.Sprintf("%s (%s)", u.Address, u.Name)
+}
+
+// gone says what the end of a mailbox means.
+func (e *effects) gone(key schema.Key, was *schema.User) {
+	if heir := e.heirs[was.Address]; heir != "" {
+		e.say(Info, "renamed", key, "%s is now %s and keeps the mailbox", who(was), heir)
+		return
+	}
+	e.say(Severe, "mailbox-deleted", key, "the mailbox of %s is deleted with all its mail", who(was))
+	if !e.will.Exists(was.Address) {
+		e.say(Severe, "mail-refused", key, "mail to %s %s", was.Address, e.fate(was.Address))
+	}
+	if was.IsAdmin() {
+		e.say(Warning, "admin-lost", key, "%s is no longer an administrator", who(was))
+	}
+}
+
+func (e *effects) signIn(key schema.Key, was, will *schema.User) {
+	before, after := was.SignInWays(), will.SignInWays()
+	lost, gained := without(before, after), without(after, before)
+	switch {
+	case len(lost) > 0 && len(after) == 0:
+		e.say(Severe, "sign-in-lost", key, "%s can no longer sign in", who(will))
+	case len(lost) > 0:
+		e.say(Warning, "sign-in-narrowed", key, "%s can no longer sign in by %s", who(will), strings.Join(lost, ", "))
+	}
+	if len(gained) > 0 {
+		e.say(Info, "sign-in-gained", key, "%s can now sign in by %s", who(will), strings.Join(gained, ", "))
+	}
+	switch p, q := was.Permissions, will.Permissions; {
+	case p.AccessHours == nil && q.AccessHours != nil:
+		e.say(Warning, "hours-set", key, "%s can sign in during access hours only", who(will))
+	case p.AccessHours != nil && q.AccessHours == nil:
+		e.say(Warning, "hours-lifted", key, "%s can sign in at any hour", who(will))
+	}
+	switch p, q := was.SignInNetworks(), will.SignInNetworks(); {
+	case len(p) == 0 && len(q) > 0:
+		e.say(Warning, "networks-set", key, "%s can sign in from %s only", who(will), strings.Join(q, ", "))
+	case len(p) > 0 && len(q) == 0:
+		e.say(Warning, "networks-lifted", key, "%s can sign in from any network%s", who(will), journey(will))
+	}
+}
+
+func journey(u *schema.User) string {
+	if u.TravelMode == nil {
+		return ""
+	}
+	return " until " + u.TravelMode.Until
+}
+
+func (e *effects) mail(key schema.Key, was, will *schema.User) {
+	switch {
+	case was.CanSend() && !will.CanSend():
+		e.say(Severe, "send-lost", key, "%s can no longer send", who(will))
+	case !was.CanSend() && will.CanSend():
+		e.say(Info, "send-gained", key, "%s can send again", who(will))
+	case !was.Permissions.OnlyLocalSMTP && will.Permissions.OnlyLocalSMTP:
+		e.say(Warning, "send-local", key, "%s can send to the organization's own domains only", who(will))
+	}
+	switch {
+	case was.AcceptsMail() && !will.AcceptsMail():
+		e.say(Severe, "mail-refused", key, "mail to %s is refused", who(will))
+	case !was.AcceptsMail() && will.AcceptsMail():
+		e.say(Info, "mail-accepted", key, "mail to %s is accepted again", who(will))
+	}
+	for _, delegate := range without(was.Permissions.SendAs, will.Permissions.SendAs) {
+		e.say(Warning, "send-as-lost", key, "%s can no longer send as %s", delegate, will.Address)
+	}
+}
+
+// granted says what somebody gets that others should know of.
+func (e *effects) granted(key schema.Key, was, will *schema.User) {
+	for _, delegate := range without(will.Permissions.SendAs, was.Permissions.SendAs) {
+		e.say(Info, "send-as-gained", key, "%s can send as %s", delegate, will.Address)
+	}
+	for _, to := range without(will.Forwarding.To, was.Forwarding.To) {
+		if !e.will.IsOurs(to) {
+			e.say(Warning, "forward-outside", key, "mail to %s is forwarded out of the organization, to %s", will.Address, to)
+		}
+	}
+	switch {
+	case will.IsAdmin() && !was.IsAdmin():
+		e.say(Warning, "admin-gained", key, "%s becomes an administrator (%s)", who(will), will.Role)
+	case was.IsAdmin() && !will.IsAdmin():
+		e.say(Warning, "admin-lost", key, "%s is no longer an administrator", who(will))
+	}
+}
+
+// add says what happens to the mail add-on, in the words of its console.
+func (e *effects) add(key schema.Key, was, will *schema.User) {
+	switch {
+	case was.Lock.MailAddOn != schema.Locked && will.Lock.MailAddOn == schema.Locked:
+		e.say(Info, "locked", key, "the mail add-on of %s is locked", who(will))
+	case was.Lock.MailAddOn == schema.Locked && will.Lock.MailAddOn != schema.Locked:
+		e.say(Info, "unlocked", key, "the mail add-on of %s is unlocked", who(will))
+	}
+}
+
+// readers finds the addresses that had a reader and end without one, however
+// far away the change is, and new ones that never have any.
+func (e *effects) readers() {
+	for _, r := range e.after {
+		key := r.Key()
+		if key.Kind != schema.KindAlias && key.Kind != schema.KindList {
+			continue
+		}
+		if a := key.Address(); !e.will.Reads(a) && (e.was.Reads(a) || !e.was.Exists(a)) {
+			e.say(Severe, "no-reader", key, "%s ends with no reader", a)
+		}
+	}
+}
+
+// without returns what is in a and not in b.
+func without[T comparable](a, b []T) []T {
+	var out []T
+	for _, v := range a {
+		if !slices.Contains(b, v) {
+			out = append(out, v)
+		}
+	}
+	return out
+}

@@ -1,0 +1,277 @@
+package reconcile
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"mailops/schema"
+)
+
+// An Allowance lifts one guard for one plan: --allow deletes=7.
+type Allowance struct {
+	Rule  string
+	Value string // how many, or which
+}
+
+// ParseAllowance reads GUARD=N or RULE=NAME.
+func ParseAllowance(s string) (Allowance, error) {
+	rule, value, ok := strings.Cut(s, "=")
+	if !ok || value == "" || !slices.Contains(liftable, rule) {
+		return Allowance{}, fmt.Errorf("--allow %s: want GUARD=N, with GUARD one of %s", s, strings.Join(liftable, ", "))
+	}
+	return Allowance{rule, value}, nil
+}
+
+// liftable are the guards and rules that --allow can lift.
+var liftable = []string{"deletes", "lockouts", "updates", "live-shrunk", "min-admins", "protected", "no-rename",
+	"backup-pop-only", "backup-sharing", "backup-domain", "backup-deactivated", "latest-backup-saved"}
+
+// covers reports whether the allowance is as large as the finding asks, or
+// names what it names.
+func (a Allowance) covers(f Finding) bool {
+	rule, needed, ok := strings.Cut(f.Allow, "=")
+	if !ok || rule != a.Rule {
+		return false
+	}
+	n, err1 := strconv.Atoi(needed)
+	most, err2 := strconv.Atoi(a.Value)
+	if err1 == nil && err2 == nil {
+		return n <= most
+	}
+	return strings.EqualFold(needed, a.Value)
+}
+
+// A check is what the rules about plans look at.
+type check struct {
+	Input
+	after   schema.State
+	changes []Change
+	heirs   map[schema.Address]schema.Address
+	out     []Finding
+}
+
+// Findings holds changes against every rule about plans. after is the state
+// that they lead to.
+func Findings(in Input, after schema.State, changes []Change) []Finding {
+	c := &check{Input: in, after: after, changes: changes, heirs: heirs(changes)}
+	c.liveShrunk()
+	c.deletes()
+	c.lockouts()
+	c.updates()
+	c.admins()
+	c.protected()
+	c.noRename()
+	c.addOns()
+	for i, f := range c.out {
+		c.out[i].Lifted = f.Allow != "" && slices.ContainsFunc(c.Allow, func(a Allowance) bool { return a.covers(f) })
+	}
+	slices.SortStableFunc(c.out, func(a, b Finding) int {
+		return cmp.Or(strings.Compare(a.Rule, b.Rule), slices.CompareFunc(a.Keys, b.Keys, schema.Key.Compare))
+	})
+	return c.out
+}
+
+func (c *check) refuse(rule, allow string, keys []schema.Key, format string, args ...any) {
+	if allow != "" {
+		allow = rule + "=" + allow
+	}
+	c.out = append(c.out, Finding{Rule: rule, Severity: Refuse, Text: fmt.Sprintf(format, args...), Allow: allow, Keys: keys})
+}
+
+// refuseFor refuses for one user, liftable by naming the user.
+func (c *check) refuseFor(rule string, u *schema.User, format string, args ...any) {
+	c.refuse(rule, string(u.Address), []schema.Key{u.Key()}, format, args...)
+}
+
+// liveShrunk distrusts a live read that lost more users since the last run
+// than the organization allows: a store that answers with half of its rows
+// must not look like a wish to delete the other half.
+func (c *check) liveShrunk() {
+	if c.Last == nil {
+		return
+	}
+	now := 0
+	for range c.Live.State.Users() {
+		now++
+	}
+	lost := c.Last.LiveUsers - now
+	if limit := c.Organization.Guards.LiveShrink.Of(c.Last.LiveUsers); lost > limit {
+		c.refuse("live-shrunk", strconv.Itoa(lost), nil,
+			"the live store has %d users, and had %d after run %d: %d are missing, and %s (%d) may be", now, c.Last.LiveUsers, c.Last.ID, lost, c.Organization.Guards.LiveShrink, limit)
+	}
+}
+
+// deletes counts users, aliases and lists that go; a user whose mailbox is
+// taken over by a rename does not.
+func (c *check) deletes() {
+	var keys []schema.Key
+	for _, d := range c.changes {
+		if d.Op == OpDelete && d.Kind != schema.KindDomain && !c.inherited(&d) {
+			keys = append(keys, d.Key)
+		}
+	}
+	c.count("deletes", "deletes", c.Organization.Guards.Deletes, keys, countable)
+}
+
+// inherited reports whether a deleted user's mailbox goes on under a new name.
+func (c *check) inherited(d *Change) bool {
+	return d.Kind == schema.KindUser && c.heirs[d.Address()] != ""
+}
+
+// updates counts users, aliases and lists that change.
+func (c *check) updates() {
+	var keys []schema.Key
+	for _, u := range c.changes {
+		if u.Op == OpUpdate && u.Kind != schema.KindDomain {
+			keys = append(keys, u.Key)
+		}
+	}
+	c.count("updates", "changes", c.Organization.Guards.Updates, keys, countable)
+}
+
+// lockouts counts users who lose every way to sign in, or to send.
+func (c *check) lockouts() {
+	var keys []schema.Key
+	for _, u := range c.changes {
+		if c.locksOut(&u) {
+			keys = append(keys, u.Key)
+		}
+	}
+	c.count("lockouts", "locks out", c.Organization.Guards.Lockouts, keys, func(k schema.Key) bool { return k.Kind == schema.KindUser })
+}
+
+func (c *check) locksOut(u *Change) bool {
+	was, ok1 := c.Live.State.Find(u.Key).(*schema.User)
+	will, ok2 := c.after.Find(u.Key).(*schema.User)
+	if u.Op != OpUpdate || !ok1 || !ok2 {
+		return false
+	}
+	return len(was.SignInWays()) > 0 && len(will.SignInWays()) == 0 || was.CanSend() && !will.CanSend()
+}
+
+func countable(k schema.Key) bool { return k.Kind != schema.KindDomain }
+
+// count holds a number of touched resources against a guard: of the whole, and
+// of each domain, so that many small domains cannot go one by one.
+func (c *check) count(rule, verb string, guard schema.Guard, touched []schema.Key, counts func(schema.Key) bool) {
+	total := 0
+	byDomain := make(map[string]int)
+	for _, r := range c.Live.State {
+		if k := r.Key(); counts(k) {
+			total++
+			byDomain[k.Domain()]++
+		}
+	}
+	if limit := guard.Limit(total); len(touched) > limit {
+		c.refuse(rule, strconv.Itoa(len(touched)), touched, "the plan %s %d of %d, and the guard allows %d (%s, at least %d)", verb, len(touched), total, limit, guard.Max, guard.AtLeast)
+		return
+	}
+	inDomain := make(map[string][]schema.Key)
+	for _, k := range touched {
+		inDomain[k.Domain()] = append(inDomain[k.Domain()], k)
+	}
+	for _, domain := range sortedKeys(inDomain) {
+		keys := inDomain[domain]
+		if limit := guard.Limit(byDomain[domain]); len(keys) > limit {
+			c.refuse(rule, strconv.Itoa(len(keys)), keys, "the plan %s %d of %d in %s, and the guard allows %d (%s, at least %d)", verb, len(keys), byDomain[domain], domain, limit, guard.Max, guard.AtLeast)
+		}
+	}
+}
+
+func sortedKeys[V any](m map[string]V) []string {
+	out := make([]string, 0, len(m))
+	for k := range m {
+		out = append(out, k)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// admins: enough administrators can sign in afterwards, and never none.
+func (c *check) admins() {
+	before, after := signedInAdmins(c.Live.State), signedInAdmins(c.after)
+	least := int(c.Organization.Guards.MinAdmins)
+	switch {
+	case len(c.changes) == 0:
+	case after == 0 && before > 0:
+		c.refuse("admin-lockout", "", nil, "the plan leaves no administrator who can sign in")
+	case after < least:
+		c.refuse("min-admins", strconv.Itoa(after), nil, "the plan leaves %d administrators who can sign in, and there must be %d", after, least)
+	}
+}
+
+func signedInAdmins(s schema.State) int {
+	n := 0
+	for u := range s.Users() {
+		if u.IsAdmin() && len(u.SignInWays()) > 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// protected: some addresses are never deleted, locked out or cut off from mail.
+func (c *check) protected() {
+	for i := range c.changes {
+		d := &c.changes[i]
+		if d.Kind == schema.KindDomain || !slices.Contains(c.Organization.Protected, d.Address()) {
+			continue
+		}
+		if does := c.harms(d); does != "" {
+			c.refuse("protected", d.Name, []schema.Key{d.Key}, "%s is protected, and the plan %s", d.Name, does)
+		}
+	}
+}
+
+func (c *check) harms(d *Change) string {
+	was, _ := c.Live.State.Find(d.Key).(*schema.User)
+	will, _ := c.after.Find(d.Key).(*schema.User)
+	switch {
+	case d.Op == OpDelete:
+		return "deletes it"
+	case c.locksOut(d):
+		return "locks it out"
+	case was != nil && will != nil && was.AcceptsMail() && !will.AcceptsMail():
+		return "refuses its mail"
+	}
+	return ""
+}
+
+// noRename: a delete and a create that look like one person are most likely a
+// rename, which a mailbox does not survive.
+func (c *check) noRename() {
+	byName, byLocal := c.created()
+	for _, d := range c.changes {
+		was, ok := c.Live.State.Find(d.Key).(*schema.User)
+		if !ok || d.Op != OpDelete || c.inherited(&d) {
+			continue
+		}
+		u, why := byName[strings.ToLower(was.Name)], "name"
+		if u == nil {
+			u, why = byLocal[was.Address.Local()], "local part"
+		}
+		if u != nil {
+			c.refuse("no-rename", string(was.Address), []schema.Key{was.Key(), u.Key()},
+				"%s is deleted and %s is created with the same %s: this looks like a rename, and would lose the mail; declare `renamedFrom: %s` for %s", was.Address, u.Address, why, was.Address, u.Address)
+		}
+	}
+}
+
+// created indexes the users that the plan creates from nothing.
+func (c *check) created() (byName, byLocal map[string]*schema.User) {
+	byName, byLocal = make(map[string]*schema.User), make(map[string]*schema.User)
+	for _, d := range c.changes {
+		u, ok := c.after.Find(d.Key).(*schema.User)
+		if !ok || d.Op != OpCreate || d.From != "" {
+			continue
+		}
+		byLocal[u.Address.Local()] = u
+		if u.Name != "" {
+			byName[strings.ToLower(u.Name)] = u
+		}
+	}
+	return byName, byLocal
+}

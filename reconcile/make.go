@@ -1,0 +1,230 @@
+package reconcile
+
+import (
+	"context"
+	"fmt"
+	"path"
+	"slices"
+	"strings"
+	"time"
+
+	"mailops/schema"
+)
+
+// Input is what a plan is made of.
+type Input struct {
+	Live         Live
+	Want         schema.State
+	Organization schema.Organization
+	At           time.Time      // the instant that the want was resolved at
+	Revision     string         // of the declarations
+	Store        string         // as the plan shall name it, without credentials
+	Actor        schema.Address // who asks; "" when that is not known
+	Allow        []Allowance
+	Only         []string   // patterns of KIND/NAME; none: all
+	Exclude      []string   // patterns of KIND/NAME
+	Last         *Run       // the last run of the store; nil: none
+	Provenance   Provenance // nil: changes carry no origins
+	Notes        []Finding  // findings of the caller's own
+}
+
+// Provenance knows where wanted values come from.
+type Provenance interface {
+	// Origin returns what set a field of a resource; nil when nothing did.
+	Origin(key schema.Key, path string) *schema.Origin
+}
+
+// New makes the plan that turns live into want. It is a pure function of its
+// input. An error says that Only or Exclude is no pattern.
+func New(in Input) (*Plan, error) {
+	want := LeaveAlone(in.Want, in.Live.State, in.Organization.Unmanaged)
+	want, err := Scope(want, in.Live.State, in.Only, in.Exclude)
+	if err != nil {
+		return nil, err
+	}
+	changes := Diff(in.Live.State, want)
+	return in.plan(changes, want), nil
+}
+
+// Undo makes the plan that takes a run back. Rows whose fields are no longer as
+// the run left them are a *ConflictError: what came after is not lost silently.
+func Undo(in Input, run Run) (*Plan, error) {
+	var conflicts []Conflict
+	for i := range run.Changes {
+		if reason := moved(&run.Changes[i], in.Live.State.Find(run.Changes[i].Key)); reason != "" {
+			conflicts = append(conflicts, Conflict{run.Changes[i].Key, reason})
+		}
+	}
+	if len(conflicts) > 0 {
+		return nil, &ConflictError{conflicts}
+	}
+	changes := Invert(run.Changes, in.Live.State)
+	after, err := Advance(in.Live.State, changes)
+	if err != nil {
+		return nil, fmt.Errorf("undo run %d: %w", run.ID, err)
+	}
+	p := in.plan(changes, after)
+	p.Undoes = run.ID
+	p.Seal()
+	return p, nil
+}
+
+// moved says how a row differs from what a change left; "" when it does not.
+func moved(c *Change, live schema.Resource) string {
+	switch {
+	case c.Op == OpDelete && live != nil:
+		return ReasonExists
+	case c.Op != OpDelete && live == nil:
+		return ReasonGone
+	case c.Op == OpDelete:
+		return ""
+	}
+	for _, f := range c.Fields {
+		field, ok := schema.FieldAt(c.Kind, f.Path)
+		if !ok || field.Get(live) != f.After {
+			return ReasonChanged + " (" + f.Path + ")"
+		}
+	}
+	return ""
+}
+
+// plan puts changes together with what they mean and what the rules say.
+func (in Input) plan(changes []Change, after schema.State) *Plan {
+	p := &Plan{Revision: in.Revision, Want: in.Want.Digest(), Store: in.Store, At: in.At, Changes: changes}
+	if p.Changes == nil {
+		p.Changes = []Change{}
+	}
+	if in.Provenance != nil {
+		for i := range p.Changes {
+			p.Changes[i].trace(in.Provenance)
+		}
+	}
+	p.Effects = append([]Effect{}, Effects(in.Live.State, after, changes)...)
+	p.Findings = append(append([]Finding{}, in.Notes...), Findings(in, after, changes)...)
+	p.Seal()
+	return p
+}
+
+func (c *Change) trace(from Provenance) {
+	for i := range c.Fields {
+		if c.Op != OpDelete {
+			c.Fields[i].Origin = from.Origin(c.Key, c.Fields[i].Path)
+		}
+	}
+}
+
+// LeaveAlone edits a want so that what mailops does not manage is as it is
+// live: the fields that the organization names, and passwords that no
+// declaration sets. It edits the want, and not the difference, so that no
+// later step needs to know. A user that is not live yet gets what is declared.
+func LeaveAlone(want, live schema.State, unmanaged []string) schema.State {
+	var fields []schema.Field
+	for _, f := range schema.Fields(schema.KindUser) {
+		if slices.ContainsFunc(unmanaged, func(u string) bool { return u == f.Path || strings.HasPrefix(f.Path, u+".") }) {
+			fields = append(fields, f)
+		}
+	}
+	out := slices.Clone(want)
+	for i, r := range out {
+		u, ok := r.(*schema.User)
+		if !ok {
+			continue
+		}
+		if is, ok := live.Find(u.Key()).(*schema.User); ok {
+			out[i] = leaveAlone(u, is, fields)
+		}
+	}
+	return out
+}
+
+func leaveAlone(want, live *schema.User, fields []schema.Field) *schema.User {
+	out := want
+	set := func(f schema.Field) {
+		if f.Equal(out, live) {
+			return
+		}
+		if out == want {
+			out = schema.Clone(want).(*schema.User)
+		}
+		// A value that Get printed is one that Set reads.
+		_ = f.Set(out, f.Get(live))
+	}
+	for _, f := range fields {
+		set(f)
+	}
+	if want.Password == "" && live.Password != "" {
+		f, _ := schema.FieldAt(schema.KindUser, "password")
+		set(f)
+	}
+	return out
+}
+
+// Scope edits a want so that what is outside of the scope is as it is live.
+// Patterns are KIND/NAME with * and ?, such as User/*@acme.example, KIND alone,
+// or NAME alone.
+func Scope(want, live schema.State, only, exclude []string) (schema.State, error) {
+	if len(only) == 0 && len(exclude) == 0 {
+		return want, nil
+	}
+	for _, pattern := range slices.Concat(only, exclude) {
+		if _, err := path.Match(pattern, ""); err != nil {
+			return nil, fmt.Errorf("pattern %q: %w", pattern, err)
+		}
+	}
+	inside := func(k schema.Key) bool {
+		return (len(only) == 0 || matches(only, k)) && !matches(exclude, k)
+	}
+	var out schema.State
+	for _, r := range want {
+		if inside(r.Key()) {
+			out = append(out, r)
+		}
+	}
+	for _, r := range live {
+		if !inside(r.Key()) {
+			out = append(out, r)
+		}
+	}
+	out.Sort()
+	return out, nil
+}
+
+func matches(patterns []string, k schema.Key) bool {
+	return slices.ContainsFunc(patterns, func(pattern string) bool {
+		for _, name := range []string{k.String(), k.Name, string(k.Kind)} {
+			if ok, _ := path.Match(pattern, name); ok {
+				return true
+			}
+		}
+		return false
+	})
+}
+
+// A RefusedError says which findings refuse a plan. It wraps ErrRefused.
+type RefusedError struct{ Findings []Finding }
+
+// Error names every finding and the flag that lifts it.
+func (e *RefusedError) Error() string {
+	lines := make([]string, len(e.Findings))
+	for i, f := range e.Findings {
+		lines[i] = f.Rule + ": " + f.Text
+		if f.Allow != "" {
+			lines[i] += "; --allow " + f.Allow + " lifts it for this plan"
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Unwrap returns ErrRefused.
+func (e *RefusedError) Unwrap() error { return ErrRefused }
+
+// Apply carries a plan out and returns the id of the run. A plan that a finding
+// refuses is a *RefusedError, and nothing is asked of the store; other errors
+// are those of [Store.Apply].
+func Apply(ctx context.Context, s Store, p *Plan, secrets schema.Secrets, actor string, at time.Time) (int64, error) {
+	if refusals := p.Refusals(); len(refusals) > 0 {
+		return 0, &RefusedError{refusals}
+	}
+	run := Run{At: at, Actor: actor, Revision: p.Revision, Plan: p.ID, Undoes: p.Undoes, Summary: p.Summary, Changes: p.Changes}
+	return s.Apply(ctx, Batch{Run: run, Secrets: secrets})
+}

@@ -1,0 +1,111 @@
+package resolve
+
+import (
+	"cmp"
+
+	"mailops/schema"
+)
+
+// A Layer is one declaration's word on a field.
+type Layer struct {
+	Origin schema.Origin
+	Value  string // as written; a list joined by commas
+}
+
+// Explain returns what set a field, from the weakest to the strongest: the
+// last layer is the one that counts, and it overrode those before it. An empty
+// chain means that nothing, not even a default, sets the field.
+func (w *Want) Explain(key schema.Key, path string) []Layer {
+	d := w.r.byKey[key]
+	if d == nil {
+		return w.implied(key)
+	}
+	var out []Layer
+	add := func(at *schema.Node, in *schema.Declaration, via string) {
+		if at == nil {
+			return
+		}
+		pos := in.ValuePos(at)
+		if at.Kind == schema.Mapping || at.Kind == schema.Sequence {
+			pos = in.Pos(at)
+		}
+		out = append(out, Layer{schema.Origin{Pos: pos, Via: via}, show(at)})
+	}
+	law := &schema.Declaration{File: "schema/defaults.cue"}
+	add(w.r.decls.Defaults[key.Kind].At(path), law, "default")
+	if key.Kind != schema.KindUser {
+		add(d.Body.At(path), d, "")
+		return out
+	}
+	if path == "timezone" {
+		add(w.r.decls.Defaults[schema.KindOrganization].Get(path), law, "default")
+		if org := w.r.org; org != nil {
+			add(org.Body.Get(path), org, "organization")
+		}
+		if domain := w.r.domains[key.Domain()]; domain != nil {
+			add(domain.Body.Get(path), domain, "domain")
+		}
+	}
+	for _, p := range w.r.chain(d).profiles {
+		add(p.Body.At(path), p, "profile "+p.Name)
+	}
+	add(d.Body.At(path), d, "")
+	w.scheduled(d, path, add)
+	return out
+}
+
+// scheduled adds the entries of a user's schedule that are in force.
+func (w *Want) scheduled(d *schema.Declaration, path string, add func(*schema.Node, *schema.Declaration, string)) {
+	u := w.r.chain(d).base
+	u.Address = schema.Address(d.Name)
+	u.Timezone = cmp.Or(text(d.Body.Get("timezone")), u.Timezone)
+	entries, _ := w.r.schedule(d, &u)
+	for _, e := range entries {
+		if e.active(w.At) {
+			add(e.node.Get("set").At(path), d, "schedule: "+e.reason())
+		}
+	}
+}
+
+// implied explains the alias that a rename leaves.
+func (w *Want) implied(key schema.Key) []Layer {
+	for i := range w.r.decls.All {
+		d := &w.r.decls.All[i]
+		if n := d.Body.Get("renamedFrom"); n != nil && key.Kind == schema.KindAlias && n.Text == key.Name {
+			return []Layer{{schema.Origin{Pos: d.ValuePos(n), Via: "renamedFrom"}, d.Name}}
+		}
+	}
+	return nil
+}
+
+// Origin returns where a field's effective value comes from; nil when nothing
+// sets it.
+func (w *Want) Origin(key schema.Key, path string) *schema.Origin {
+	layers := w.Explain(key, path)
+	if len(layers) == 0 {
+		return nil
+	}
+	return &layers[len(layers)-1].Origin
+}
+
+// Declared returns the place of a resource's declaration; false when there is
+// none.
+func (w *Want) Declared(key schema.Key) (schema.Pos, bool) {
+	d := w.r.byKey[key]
+	if d == nil {
+		return schema.Pos{}, false
+	}
+	return d.Pos(nil), true
+}
+
+// Problem makes a problem at the line that set a field, for rules that judge
+// effective values.
+func (w *Want) Problem(key schema.Key, path, rule, message, hint string) schema.Problem {
+	p := schema.Problem{Kind: key.Kind, Name: key.Name, Path: path, Rule: rule, Message: message, Hint: hint}
+	if o := w.Origin(key, path); path != "" && o != nil {
+		p.Pos = o.Pos
+		return p
+	}
+	p.Pos, _ = w.Declared(key)
+	return p
+}
