@@ -18,8 +18,7 @@ func (c *check) addOns() {
 		if d.Kind != schema.KindUser {
 			continue
 		}
-		was, _ := c.Live.State.Find(d.Key).(*schema.User)
-		will, _ := c.after.Find(d.Key).(*schema.User)
+		was, will := d.users(c.Live.State, c.after)
 		c.lock(d, was, will)
 		c.backup(d, was, will)
 	}
@@ -27,18 +26,18 @@ func (c *check) addOns() {
 
 // lock: lock-private and lock-self.
 func (c *check) lock(d *Change, was, will *schema.User) {
-	if was == nil || will == nil || d.Field("lock.mailAddOn") == nil {
+	if was == nil || will == nil || was.Lock == will.Lock {
 		return
 	}
 	locks := will.Lock.MailAddOn == schema.Locked
-	if locks && c.Live.Observed[will.Address].AddOnSharing == schema.SharingPrivate {
+	if locks && c.Live.Observed[was.Address].AddOnSharing == schema.SharingPrivate {
 		c.refuse("lock-private", "", []schema.Key{d.Key},
-			"the lock of the mail add-on of %s is refused: its sharing is private, and a private add-on cannot be locked", who(will))
+			"the mail add-on of %s cannot be locked: its sharing is private", who(will))
 	}
-	if c.Actor == will.Address && will.IsAdmin() && c.otherAdmins(will) {
-		verb := map[bool]string{true: "locked", false: "unlocked"}[locks]
+	if c.Actor == was.Address && was.IsAdmin() && c.otherAdmins(will) {
+		verb := map[bool]string{true: "lock", false: "unlock"}[locks]
 		c.refuse("lock-self", "", []schema.Key{d.Key},
-			"the mail add-on of %s cannot be %s by themselves while there is another administrator", who(will), verb)
+			"%s cannot %s their own mail add-on while there is another administrator: ask that one", who(will), verb)
 	}
 }
 
@@ -58,10 +57,14 @@ func (c *check) backup(d *Change, was, will *schema.User) {
 	case was == nil || was.MailAddOn.Backup != schema.BackupOnDeactivation && (will == nil || will.MailAddOn.Backup != schema.BackupOnDeactivation):
 	case will == nil:
 		if !c.inherited(d) && c.Live.Observed[was.Address].Backup != schema.BackupCompleted {
-			c.refuseFor("backup-deactivated", was, "%s is deleted, and the mail that `mailAddOn.backup: onDeactivation` asks to keep was not backed up: deactivate the user first", who(was))
+			first := "deactivate the user first"
+			if was.Status == schema.StatusDeactivated {
+				first = "wait for the backup, or take it with `mailops backup`"
+			}
+			c.refuseFor("backup-deactivated", was, "%s is deleted, and the mail that `mailAddOn.backup: onDeactivation` asks to keep is not backed up: %s", who(was), first)
 		}
 	case was.Status != schema.StatusDeactivated && will.Status == schema.StatusDeactivated && will.MailAddOn.Backup == schema.BackupOnDeactivation:
-		c.backupPossible(will, c.Live.Observed[will.Address])
+		c.backupPossible(will, c.Live.Observed[was.Address])
 	}
 }
 

@@ -5,6 +5,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -51,10 +52,14 @@ func (c *Change) Field(path string) *FieldChange {
 
 // Apply returns what the change makes of before (nil: the resource does not
 // exist); nil for a delete. It does not look at Version. An error says that a
-// value does not fit its field, as in a plan file that was edited.
+// value does not fit its field, as in a plan file that was edited, or that
+// there is nothing to update.
 func (c *Change) Apply(before schema.Resource) (schema.Resource, error) {
-	if c.Op == OpDelete {
+	switch {
+	case c.Op == OpDelete:
 		return nil, nil
+	case c.Op == OpUpdate && before == nil:
+		return nil, fmt.Errorf("update %s: it %s", c.Key, ReasonGone)
 	}
 	after := schema.Clone(before)
 	if c.Op == OpCreate {
@@ -94,7 +99,26 @@ func Diff(live, want schema.State) []Change {
 			live, want = live[1:], want[1:]
 		}
 	}
+	settleHeirs(changes)
 	return Order(changes)
+}
+
+// settleHeirs lets one create alone take over a mailbox, and only that of a
+// user who goes: a renamedFrom stays in the declaration when the rename is done.
+func settleHeirs(changes []Change) {
+	gone := make(map[schema.Address]bool)
+	for i := range changes {
+		if changes[i].Op == OpDelete && changes[i].Kind == schema.KindUser {
+			gone[changes[i].Address()] = true
+		}
+	}
+	for i := range changes {
+		from := changes[i].From
+		if !gone[from] {
+			changes[i].From = ""
+		}
+		delete(gone, from)
+	}
 }
 
 func create(want schema.Resource) Change {
@@ -153,12 +177,19 @@ func Order(changes []Change) []Change {
 			taken[c.Name] = true
 		}
 	}
-	slices.SortFunc(changes, func(a, b Change) int {
-		if d := phase(&a, freed, taken) - phase(&b, freed, taken); d != 0 {
-			return d
-		}
-		return a.Key.Compare(b.Key)
-	})
+	// The phase of a change is worked out once: it reads values.
+	type ranked struct {
+		Change
+		phase int
+	}
+	ranks := make([]ranked, len(changes))
+	for i := range changes {
+		ranks[i] = ranked{changes[i], phase(&changes[i], freed, taken)}
+	}
+	slices.SortFunc(ranks, func(a, b ranked) int { return cmp.Or(a.phase-b.phase, a.Key.Compare(b.Key)) })
+	for i := range ranks {
+		changes[i] = ranks[i].Change
+	}
 	return changes
 }
 
@@ -198,7 +229,7 @@ func (c *Change) reducesAccess() bool {
 	return false
 }
 
-// tightens reports whether a field of a user goes to a value that allows less.
+// tightens reports whether a field goes to a value that allows less.
 func tightens(f FieldChange) bool {
 	switch f.Path {
 	case "permissions.onlyLocalSMTP":
@@ -208,13 +239,17 @@ func tightens(f FieldChange) bool {
 	case "status":
 		return f.Before == `"active"` || f.After == `"deactivated"`
 	case "role":
-		return f.After == `"member"`
+		return f.Before == `"superAdmin"` || f.After == `"member"`
+	case "posting":
+		return f.Before == `"anyone"` || f.After == `"members"`
+	case "travelMode":
+		return f.After == ""
 	case "lock.mailAddOn":
 		return f.After == `"locked"`
 	case "password", "permissions.accessHours", "permissions.trustedNetworks":
 		return f.After != ""
 	case "permissions.sendAs", "forwarding.to", "to", "members":
-		return len(f.After.Strings()) < len(f.Before.Strings())
+		return len(without(f.Before.Strings(), f.After.Strings())) > 0
 	}
 	return f.Before == "true" && f.After == "false"
 }
@@ -241,11 +276,12 @@ func Invert(changes []Change, after schema.State) []Change {
 
 var inverse = map[Op]Op{OpCreate: OpDelete, OpUpdate: OpUpdate, OpDelete: OpCreate}
 
-// heirs tells which user took over the mailbox of which other one.
+// heirs tells which user took over the mailbox of which other one; the first,
+// should several name one.
 func heirs(changes []Change) map[schema.Address]schema.Address {
 	out := make(map[schema.Address]schema.Address)
 	for _, c := range changes {
-		if c.Op == OpCreate && c.From != "" {
+		if c.Op == OpCreate && c.From != "" && out[c.From] == "" {
 			out[c.From] = c.Address()
 		}
 	}

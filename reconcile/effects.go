@@ -31,7 +31,11 @@ func Advance(live schema.State, changes []Change) (schema.State, error) {
 			out = append(out, after)
 		}
 	}
-	for _, c := range touched {
+	for i := range changes {
+		c := touched[changes[i].Key]
+		if c != &changes[i] {
+			continue
+		}
 		after, err := c.Apply(nil)
 		if err != nil {
 			return nil, err
@@ -81,23 +85,23 @@ func (e *effects) change(c *Change) {
 		}
 	default:
 		if c.Op == OpDelete && !e.will.Exists(c.Address()) {
-			e.say(Warning, "mail-refused", c.Key, "mail to %s %s", c.Name, e.fate(c.Address()))
+			e.unreachable(Warning, c.Key)
 		}
 	}
 }
 
-// fate says what happens to mail to an address that is gone.
-func (e *effects) fate(a schema.Address) string {
-	if is, next := e.will.station(a); is == CatchAll {
-		return "goes to the catch-all " + string(next[0])
+// unreachable says what happens to mail to an address that is gone.
+func (e *effects) unreachable(severity Severity, key schema.Key) {
+	if is, next := e.will.station(key.Address()); is == CatchAll {
+		e.say(Warning, "mail-to-catch-all", key, "mail to %s goes to the catch-all %s", key.Name, next[0])
+		return
 	}
-	return "is refused"
+	e.say(severity, "mail-refused", key, "mail to %s is refused", key.Name)
 }
 
 // user compares what a user could and can do.
 func (e *effects) user(c *Change) {
-	was, _ := e.before.Find(c.Key).(*schema.User)
-	will, _ := e.after.Find(c.Key).(*schema.User)
+	was, will := c.users(e.before, e.after)
 	switch {
 	case was == nil && will != nil:
 		e.granted(c.Key, &schema.User{}, will)
@@ -111,24 +115,37 @@ func (e *effects) user(c *Change) {
 	}
 }
 
+// users returns the user of a change before and after it. The one before a
+// rename is the one with the old address.
+func (c *Change) users(before, after schema.State) (was, will *schema.User) {
+	old := c.Key
+	if c.Op == OpCreate && c.From != "" {
+		old.Name = string(c.From)
+	}
+	was, _ = before.Find(old).(*schema.User)
+	will, _ = after.Find(c.Key).(*schema.User)
+	return was, will
+}
+
 func who(u *schema.User) string {
 	if u.Name == "" {
 		return string(u.Address)
 	}
-	return fmt.Sprintf("%s (%s)", u.Address, u.Name)
+	// JSON holds no other bytes, and a plan must read as it was written.
+	return fmt.Sprintf("%s (%s)", u.Address, strings.ToValidUTF8(u.Name, "\uFFFD"))
 }
 
 // gone says what the end of a mailbox means.
 func (e *effects) gone(key schema.Key, was *schema.User) {
 	if heir := e.heirs[was.Address]; heir != "" {
-		e.say(Info, "renamed", key, "%s is now %s and keeps the mailbox", who(was), heir)
-		return
+		e.say(Info, "renamed", key, "%s becomes %s and keeps the mailbox", who(was), heir)
+	} else {
+		e.say(Severe, "mailbox-deleted", key, "the mailbox of %s is deleted with all its mail", who(was))
 	}
-	e.say(Severe, "mailbox-deleted", key, "the mailbox of %s is deleted with all its mail", who(was))
 	if !e.will.Exists(was.Address) {
-		e.say(Severe, "mail-refused", key, "mail to %s %s", was.Address, e.fate(was.Address))
+		e.unreachable(Severe, key)
 	}
-	if was.IsAdmin() {
+	if was.IsAdmin() && e.heirs[was.Address] == "" {
 		e.say(Warning, "admin-lost", key, "%s is no longer an administrator", who(was))
 	}
 }
@@ -146,7 +163,7 @@ func (e *effects) signIn(key schema.Key, was, will *schema.User) {
 		e.say(Info, "sign-in-gained", key, "%s can now sign in by %s", who(will), strings.Join(gained, ", "))
 	}
 	switch p, q := was.Permissions, will.Permissions; {
-	case p.AccessHours == nil && q.AccessHours != nil:
+	case p.AccessHours == nil && q.AccessHours != nil && len(after) > 0:
 		e.say(Warning, "hours-set", key, "%s can sign in during access hours only", who(will))
 	case p.AccessHours != nil && q.AccessHours == nil:
 		e.say(Warning, "hours-lifted", key, "%s can sign in at any hour", who(will))
@@ -171,7 +188,7 @@ func (e *effects) mail(key schema.Key, was, will *schema.User) {
 	case was.CanSend() && !will.CanSend():
 		e.say(Severe, "send-lost", key, "%s can no longer send", who(will))
 	case !was.CanSend() && will.CanSend():
-		e.say(Info, "send-gained", key, "%s can send again", who(will))
+		e.say(Info, "send-gained", key, "%s can now send", who(will))
 	case !was.Permissions.OnlyLocalSMTP && will.Permissions.OnlyLocalSMTP:
 		e.say(Warning, "send-local", key, "%s can send to the organization's own domains only", who(will))
 	}
@@ -179,17 +196,17 @@ func (e *effects) mail(key schema.Key, was, will *schema.User) {
 	case was.AcceptsMail() && !will.AcceptsMail():
 		e.say(Severe, "mail-refused", key, "mail to %s is refused", who(will))
 	case !was.AcceptsMail() && will.AcceptsMail():
-		e.say(Info, "mail-accepted", key, "mail to %s is accepted again", who(will))
+		e.say(Info, "mail-accepted", key, "mail to %s is now accepted", who(will))
 	}
-	for _, delegate := range without(was.Permissions.SendAs, will.Permissions.SendAs) {
-		e.say(Warning, "send-as-lost", key, "%s can no longer send as %s", delegate, will.Address)
+	if lost := without(was.Permissions.SendAs, will.Permissions.SendAs); len(lost) > 0 {
+		e.say(Warning, "send-as-lost", key, "%s can no longer send as %s", join(lost), will.Address)
 	}
 }
 
 // granted says what somebody gets that others should know of.
 func (e *effects) granted(key schema.Key, was, will *schema.User) {
-	for _, delegate := range without(will.Permissions.SendAs, was.Permissions.SendAs) {
-		e.say(Info, "send-as-gained", key, "%s can send as %s", delegate, will.Address)
+	if gained := without(will.Permissions.SendAs, was.Permissions.SendAs); len(gained) > 0 {
+		e.say(Info, "send-as-gained", key, "%s can send as %s", join(gained), will.Address)
 	}
 	for _, to := range without(will.Forwarding.To, was.Forwarding.To) {
 		if !e.will.IsOurs(to) {
@@ -197,7 +214,7 @@ func (e *effects) granted(key schema.Key, was, will *schema.User) {
 		}
 	}
 	switch {
-	case will.IsAdmin() && !was.IsAdmin():
+	case will.IsAdmin() && (!was.IsAdmin() || will.Role == schema.RoleSuperAdmin && was.Role != will.Role):
 		e.say(Warning, "admin-gained", key, "%s becomes an administrator (%s)", who(will), will.Role)
 	case was.IsAdmin() && !will.IsAdmin():
 		e.say(Warning, "admin-lost", key, "%s is no longer an administrator", who(will))
@@ -230,11 +247,20 @@ func (e *effects) readers() {
 
 // without returns what is in a and not in b.
 func without[T comparable](a, b []T) []T {
-	var out []T
-	for _, v := range a {
-		if !slices.Contains(b, v) {
-			out = append(out, v)
-		}
+	if len(a) == 0 || len(b) == 0 {
+		return a
 	}
-	return out
+	in := make(map[T]bool, len(b))
+	for _, v := range b {
+		in[v] = true
+	}
+	return slices.DeleteFunc(slices.Clone(a), func(v T) bool { return in[v] })
+}
+
+func join[S ~string](values []S) string {
+	parts := make([]string, len(values))
+	for i, v := range values {
+		parts[i] = string(v)
+	}
+	return strings.Join(parts, ", ")
 }

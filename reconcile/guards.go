@@ -16,21 +16,29 @@ type Allowance struct {
 	Value string // how many, or which
 }
 
-// ParseAllowance reads GUARD=N or RULE=NAME.
+// ParseAllowance reads GUARD=N or RULE=ADDRESS.
 func ParseAllowance(s string) (Allowance, error) {
-	rule, value, ok := strings.Cut(s, "=")
-	if !ok || value == "" || !slices.Contains(liftable, rule) {
-		return Allowance{}, fmt.Errorf("--allow %s: want GUARD=N, with GUARD one of %s", s, strings.Join(liftable, ", "))
+	rule, value, _ := strings.Cut(s, "=")
+	_, notNumber := strconv.ParseUint(value, 10, 31)
+	switch {
+	case slices.Contains(counted, rule) && notNumber == nil:
+	case slices.Contains(named, rule) && value != "":
+	default:
+		return Allowance{}, fmt.Errorf("--allow %s: want GUARD=N, with GUARD one of %s; or RULE=ADDRESS, with RULE one of %s",
+			s, strings.Join(counted, ", "), strings.Join(named, ", "))
 	}
 	return Allowance{rule, value}, nil
 }
 
-// liftable are the guards and rules that --allow can lift.
-var liftable = []string{"deletes", "lockouts", "updates", "live-shrunk", "min-admins", "protected", "no-rename",
-	"backup-pop-only", "backup-sharing", "backup-domain", "backup-deactivated", "latest-backup-saved"}
+// The guards and rules that --allow can lift: those that it tells how many,
+// and those that it tells for whom.
+var (
+	counted = []string{"deletes", "lockouts", "updates", "live-shrunk", "min-admins"}
+	named   = []string{"protected", "no-rename", "backup-pop-only", "backup-sharing", "backup-domain", "backup-deactivated", "latest-backup-saved"}
+)
 
 // covers reports whether the allowance is as large as the finding asks, or
-// names what it names.
+// names what it names. Fewer administrators ask for more of it.
 func (a Allowance) covers(f Finding) bool {
 	rule, needed, ok := strings.Cut(f.Allow, "=")
 	if !ok || rule != a.Rule {
@@ -38,7 +46,11 @@ func (a Allowance) covers(f Finding) bool {
 	}
 	n, err1 := strconv.Atoi(needed)
 	most, err2 := strconv.Atoi(a.Value)
-	if err1 == nil && err2 == nil {
+	switch {
+	case err1 != nil || err2 != nil:
+	case rule == "min-admins":
+		return n >= most
+	default:
 		return n <= most
 	}
 	return strings.EqualFold(needed, a.Value)
@@ -100,7 +112,7 @@ func (c *check) liveShrunk() {
 	lost := c.Last.LiveUsers - now
 	if limit := c.Organization.Guards.LiveShrink.Of(c.Last.LiveUsers); lost > limit {
 		c.refuse("live-shrunk", strconv.Itoa(lost), nil,
-			"the live store has %d users, and had %d after run %d: %d are missing, and %s (%d) may be", now, c.Last.LiveUsers, c.Last.ID, lost, c.Organization.Guards.LiveShrink, limit)
+			"the live store has %d users, and had %d after run %d: %d are missing, and the guard allows %d (%s)", now, c.Last.LiveUsers, c.Last.ID, lost, limit, c.Organization.Guards.LiveShrink)
 	}
 }
 
@@ -113,12 +125,12 @@ func (c *check) deletes() {
 			keys = append(keys, d.Key)
 		}
 	}
-	c.count("deletes", "deletes", c.Organization.Guards.Deletes, keys, countable)
+	c.count("deletes", "deletes %d of %d addresses", c.Organization.Guards.Deletes, keys, countable)
 }
 
 // inherited reports whether a deleted user's mailbox goes on under a new name.
 func (c *check) inherited(d *Change) bool {
-	return d.Kind == schema.KindUser && c.heirs[d.Address()] != ""
+	return d.Kind == schema.KindUser && d.Op == OpDelete && c.heirs[d.Address()] != ""
 }
 
 // updates counts users, aliases and lists that change.
@@ -129,24 +141,22 @@ func (c *check) updates() {
 			keys = append(keys, u.Key)
 		}
 	}
-	c.count("updates", "changes", c.Organization.Guards.Updates, keys, countable)
+	c.count("updates", "changes %d of %d addresses", c.Organization.Guards.Updates, keys, countable)
 }
 
 // lockouts counts users who lose every way to sign in, or to send.
 func (c *check) lockouts() {
 	var keys []schema.Key
 	for _, u := range c.changes {
-		if c.locksOut(&u) {
+		if was, will := u.users(c.Live.State, c.after); locksOut(was, will) {
 			keys = append(keys, u.Key)
 		}
 	}
-	c.count("lockouts", "locks out", c.Organization.Guards.Lockouts, keys, func(k schema.Key) bool { return k.Kind == schema.KindUser })
+	c.count("lockouts", "locks out %d of %d users", c.Organization.Guards.Lockouts, keys, func(k schema.Key) bool { return k.Kind == schema.KindUser })
 }
 
-func (c *check) locksOut(u *Change) bool {
-	was, ok1 := c.Live.State.Find(u.Key).(*schema.User)
-	will, ok2 := c.after.Find(u.Key).(*schema.User)
-	if u.Op != OpUpdate || !ok1 || !ok2 {
+func locksOut(was, will *schema.User) bool {
+	if was == nil || will == nil {
 		return false
 	}
 	return len(was.SignInWays()) > 0 && len(will.SignInWays()) == 0 || was.CanSend() && !will.CanSend()
@@ -156,7 +166,7 @@ func countable(k schema.Key) bool { return k.Kind != schema.KindDomain }
 
 // count holds a number of touched resources against a guard: of the whole, and
 // of each domain, so that many small domains cannot go one by one.
-func (c *check) count(rule, verb string, guard schema.Guard, touched []schema.Key, counts func(schema.Key) bool) {
+func (c *check) count(rule, does string, guard schema.Guard, touched []schema.Key, counts func(schema.Key) bool) {
 	total := 0
 	byDomain := make(map[string]int)
 	for _, r := range c.Live.State {
@@ -166,7 +176,7 @@ func (c *check) count(rule, verb string, guard schema.Guard, touched []schema.Ke
 		}
 	}
 	if limit := guard.Limit(total); len(touched) > limit {
-		c.refuse(rule, strconv.Itoa(len(touched)), touched, "the plan %s %d of %d, and the guard allows %d (%s, at least %d)", verb, len(touched), total, limit, guard.Max, guard.AtLeast)
+		c.refuse(rule, strconv.Itoa(len(touched)), touched, "the plan "+does+", and the guard allows %d (max %s, atLeast %d)", len(touched), total, limit, guard.Max, guard.AtLeast)
 		return
 	}
 	inDomain := make(map[string][]schema.Key)
@@ -176,7 +186,7 @@ func (c *check) count(rule, verb string, guard schema.Guard, touched []schema.Ke
 	for _, domain := range sortedKeys(inDomain) {
 		keys := inDomain[domain]
 		if limit := guard.Limit(byDomain[domain]); len(keys) > limit {
-			c.refuse(rule, strconv.Itoa(len(keys)), keys, "the plan %s %d of %d in %s, and the guard allows %d (%s, at least %d)", verb, len(keys), byDomain[domain], domain, limit, guard.Max, guard.AtLeast)
+			c.refuse(rule, strconv.Itoa(len(keys)), keys, "the plan "+does+" in %s, and the guard allows %d there (max %s, atLeast %d)", len(keys), byDomain[domain], domain, limit, guard.Max, guard.AtLeast)
 		}
 	}
 }
@@ -199,7 +209,7 @@ func (c *check) admins() {
 	case after == 0 && before > 0:
 		c.refuse("admin-lockout", "", nil, "the plan leaves no administrator who can sign in")
 	case after < least:
-		c.refuse("min-admins", strconv.Itoa(after), nil, "the plan leaves %d administrators who can sign in, and there must be %d", after, least)
+		c.refuse("min-admins", strconv.Itoa(after), nil, "`minAdmins: %d` asks for administrators who can sign in, and the plan leaves %d", least, after)
 	}
 }
 
@@ -215,9 +225,13 @@ func signedInAdmins(s schema.State) int {
 
 // protected: some addresses are never deleted, locked out or cut off from mail.
 func (c *check) protected() {
+	protected := make(map[schema.Address]bool, len(c.Organization.Protected))
+	for _, a := range c.Organization.Protected {
+		protected[a] = true
+	}
 	for i := range c.changes {
 		d := &c.changes[i]
-		if d.Kind == schema.KindDomain || !slices.Contains(c.Organization.Protected, d.Address()) {
+		if !protected[d.Address()] {
 			continue
 		}
 		if does := c.harms(d); does != "" {
@@ -227,12 +241,13 @@ func (c *check) protected() {
 }
 
 func (c *check) harms(d *Change) string {
-	was, _ := c.Live.State.Find(d.Key).(*schema.User)
-	will, _ := c.after.Find(d.Key).(*schema.User)
+	was, will := d.users(c.Live.State, c.after)
 	switch {
+	case c.inherited(d):
+		return "renames it to " + string(c.heirs[d.Address()])
 	case d.Op == OpDelete:
 		return "deletes it"
-	case c.locksOut(d):
+	case locksOut(was, will):
 		return "locks it out"
 	case was != nil && will != nil && was.AcceptsMail() && !will.AcceptsMail():
 		return "refuses its mail"

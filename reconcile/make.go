@@ -58,6 +58,7 @@ func Undo(in Input, run Run) (*Plan, error) {
 	if len(conflicts) > 0 {
 		return nil, &ConflictError{conflicts}
 	}
+	in.Provenance = nil // what is put back is what was live, and no declaration's
 	changes := Invert(run.Changes, in.Live.State)
 	after, err := Advance(in.Live.State, changes)
 	if err != nil {
@@ -69,7 +70,9 @@ func Undo(in Input, run Run) (*Plan, error) {
 	return p, nil
 }
 
-// moved says how a row differs from what a change left; "" when it does not.
+// moved says how a row differs from what a change left; "" when it does not. Of
+// an update only the fields that it set count, of a create all: taking it back
+// takes the whole row.
 func moved(c *Change, live schema.Resource) string {
 	switch {
 	case c.Op == OpDelete && live != nil:
@@ -79,10 +82,15 @@ func moved(c *Change, live schema.Resource) string {
 	case c.Op == OpDelete:
 		return ""
 	}
-	for _, f := range c.Fields {
-		field, ok := schema.FieldAt(c.Kind, f.Path)
-		if !ok || field.Get(live) != f.After {
-			return ReasonChanged + " (" + f.Path + ")"
+	for _, field := range schema.Fields(c.Kind) {
+		left := &FieldChange{}
+		if f := c.Field(field.Path); f != nil {
+			left = f
+		} else if c.Op == OpUpdate {
+			continue
+		}
+		if field.Get(live) != left.After {
+			return ReasonSince + " (" + field.Path + ")"
 		}
 	}
 	return ""
@@ -90,7 +98,7 @@ func moved(c *Change, live schema.Resource) string {
 
 // plan puts changes together with what they mean and what the rules say.
 func (in Input) plan(changes []Change, after schema.State) *Plan {
-	p := &Plan{Revision: in.Revision, Want: in.Want.Digest(), Store: in.Store, At: in.At, Changes: changes}
+	p := &Plan{Revision: in.Revision, Want: in.Want.Digest(), Store: in.Store, At: in.At.UTC().Round(0), Changes: changes}
 	if p.Changes == nil {
 		p.Changes = []Change{}
 	}
@@ -116,7 +124,8 @@ func (c *Change) trace(from Provenance) {
 // LeaveAlone edits a want so that what mailops does not manage is as it is
 // live: the fields that the organization names, and passwords that no
 // declaration sets. It edits the want, and not the difference, so that no
-// later step needs to know. A user that is not live yet gets what is declared.
+// later step needs to know. A user that is not live yet gets what is declared;
+// one that is renamed is live under the old address.
 func LeaveAlone(want, live schema.State, unmanaged []string) schema.State {
 	var fields []schema.Field
 	for _, f := range schema.Fields(schema.KindUser) {
@@ -130,11 +139,23 @@ func LeaveAlone(want, live schema.State, unmanaged []string) schema.State {
 		if !ok {
 			continue
 		}
-		if is, ok := live.Find(u.Key()).(*schema.User); ok {
-			out[i] = leaveAlone(u, is, fields)
+		is := live.Find(u.Key())
+		if is == nil && renames(u, want, live) {
+			is = live.Find(userKey(u.RenamedFrom))
+		}
+		if is != nil {
+			out[i] = leaveAlone(u, is.(*schema.User), fields)
 		}
 	}
 	return out
+}
+
+func userKey(a schema.Address) schema.Key { return schema.Key{Kind: schema.KindUser, Name: string(a)} }
+
+// renames reports whether a wanted user is a live one under a new address.
+func renames(u *schema.User, want, live schema.State) bool {
+	old := userKey(u.RenamedFrom)
+	return u.RenamedFrom != "" && live.Find(u.Key()) == nil && live.Find(old) != nil && want.Find(old) == nil
 }
 
 func leaveAlone(want, live *schema.User, fields []schema.Field) *schema.User {
@@ -161,8 +182,8 @@ func leaveAlone(want, live *schema.User, fields []schema.Field) *schema.User {
 
 // Scope edits a want so that what is outside of the scope is as it is live.
 // Patterns are KIND/NAME with * and ?, such as User/*@acme.example, KIND alone,
-// or NAME alone.
-func Scope(want, live schema.State, only, exclude []string) (schema.State, error) {
+// or NAME alone. A rename is inside or outside as a whole.
+func Scope(want, live schema.State, only, exclude Patterns) (schema.State, error) {
 	if len(only) == 0 && len(exclude) == 0 {
 		return want, nil
 	}
@@ -171,8 +192,10 @@ func Scope(want, live schema.State, only, exclude []string) (schema.State, error
 			return nil, fmt.Errorf("pattern %q: %w", pattern, err)
 		}
 	}
+	whole := renamed(want, live)
 	inside := func(k schema.Key) bool {
-		return (len(only) == 0 || matches(only, k)) && !matches(exclude, k)
+		keys := append([]schema.Key{k}, whole[k]...)
+		return (len(only) == 0 || slices.ContainsFunc(keys, only.match)) && !slices.ContainsFunc(keys, exclude.match)
 	}
 	var out schema.State
 	for _, r := range want {
@@ -189,15 +212,38 @@ func Scope(want, live schema.State, only, exclude []string) (schema.State, error
 	return out, nil
 }
 
-func matches(patterns []string, k schema.Key) bool {
-	return slices.ContainsFunc(patterns, func(pattern string) bool {
+// renamed tells of the two addresses of a rename, and of the alias that it
+// leaves, the other keys that belong to it.
+func renamed(want, live schema.State) map[schema.Key][]schema.Key {
+	out := make(map[schema.Key][]schema.Key)
+	for u := range want.Users() {
+		if !renames(u, want, live) {
+			continue
+		}
+		old := userKey(u.RenamedFrom)
+		alias := schema.Key{Kind: schema.KindAlias, Name: old.Name}
+		out[u.Key()] = append(out[u.Key()], old)
+		out[old] = append(out[old], u.Key())
+		out[alias] = append(out[alias], u.Key(), old)
+	}
+	return out
+}
+
+// Patterns are those of --only and --exclude.
+type Patterns []string
+
+// match reports whether a pattern names the resource. A * goes over any slash,
+// which local parts may hold.
+func (patterns Patterns) match(k schema.Key) bool {
+	slash := func(s string) string { return strings.ReplaceAll(s, "/", "\x00") }
+	for _, pattern := range patterns {
 		for _, name := range []string{k.String(), k.Name, string(k.Kind)} {
-			if ok, _ := path.Match(pattern, name); ok {
+			if ok, _ := path.Match(slash(pattern), slash(name)); ok {
 				return true
 			}
 		}
-		return false
-	})
+	}
+	return false
 }
 
 // A RefusedError says which findings refuse a plan. It wraps ErrRefused.

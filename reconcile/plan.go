@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -11,8 +12,8 @@ import (
 	"mailops/schema"
 )
 
-// Format names the JSON form of plans. A reader ignores keys that it does not
-// know, and refuses another format.
+// Format names the JSON form of plans. Readers ignore keys that they do not
+// know; [ParsePlan], whose plans are carried out, knows them all.
 const Format = "mailops.plan/v1"
 
 // A Plan is the ordered changes from live to want, with what they mean to
@@ -131,7 +132,7 @@ func ParsePlan(data []byte) (*Plan, error) {
 	if p.Format != Format {
 		return nil, fmt.Errorf("%w: its format is %q, not %q", ErrPlanFile, p.Format, Format)
 	}
-	if p.ID != p.digest() || p.Summary != Summarize(p.Changes) {
+	if p.ID != p.digest() || p.Summary != Summarize(p.Changes) || !p.prints(data) {
 		return nil, fmt.Errorf("%w: it was changed after it was written", ErrPlanFile)
 	}
 	for i := range p.Changes {
@@ -140,6 +141,19 @@ func ParsePlan(data []byte) (*Plan, error) {
 		}
 	}
 	return &p, nil
+}
+
+// prints reports whether data is the plan as it prints, white space apart. A key
+// that is unknown, twice or in other letters would be skipped by this reader,
+// and may be what another one shows to the person who approves.
+func (p *Plan) prints(data []byte) bool {
+	var compact, escaped bytes.Buffer
+	if json.Compact(&compact, data) != nil {
+		return false
+	}
+	json.HTMLEscape(&escaped, compact.Bytes())
+	own, err := json.Marshal(p)
+	return err == nil && bytes.Equal(own, escaped.Bytes())
 }
 
 // check reports whether the change is of a form that Diff can make.

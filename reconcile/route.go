@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"maps"
 	"slices"
 
 	"mailops/schema"
@@ -17,7 +18,7 @@ type Hop struct {
 // A HopKind says what happens to mail at a station.
 type HopKind string
 
-// The stations. Delivered and Outside are where mail is read; NoReader, Refused,
+// The stations. Delivered and Outside are where mail may be read; Refused,
 // Unknown and Circle are where it is not.
 const (
 	Delivered HopKind = "mailbox"  // a user's mailbox; Next are the user's forwardings
@@ -29,18 +30,19 @@ const (
 	Unknown   HopKind = "unknown"  // no such address in a domain of ours
 	Outside   HopKind = "outside"  // somebody else's domain
 	Circle    HopKind = "circle"   // a station that the mail has passed before
+	Shown     HopKind = "shown"    // a station that another branch of the way shows; Next is there
 )
 
 // A Router follows mail through a state.
 type Router struct {
 	addresses map[schema.Address]schema.Resource
 	domains   map[string]*schema.Domain
-	readable  map[schema.Address]bool // memo of Reads
+	readable  map[schema.Address]bool // answers of Reads for all addresses that the state names
 }
 
 // NewRouter prepares a state for routing.
 func NewRouter(s schema.State) *Router {
-	r := &Router{addresses: make(map[schema.Address]schema.Resource, len(s)), domains: make(map[string]*schema.Domain), readable: make(map[schema.Address]bool)}
+	r := &Router{addresses: make(map[schema.Address]schema.Resource, len(s)), domains: make(map[string]*schema.Domain)}
 	for _, resource := range s {
 		if d, ok := resource.(*schema.Domain); ok {
 			r.domains[d.Name] = d
@@ -48,23 +50,32 @@ func NewRouter(s schema.State) *Router {
 		}
 		r.addresses[resource.Key().Address()] = resource
 	}
+	r.findReaders()
 	return r
 }
 
-// Route returns where mail to an address ends up.
-func (r *Router) Route(to schema.Address) Hop { return r.follow(to, nil) }
+// Route returns where mail to an address ends up. A station that sends mail on
+// is followed once, so that lists of lists do not multiply.
+func (r *Router) Route(to schema.Address) Hop {
+	return r.follow(to, make(map[schema.Address]HopKind))
+}
 
-func (r *Router) follow(to schema.Address, passed []schema.Address) Hop {
-	hop := Hop{Address: to}
-	if slices.Contains(passed, to) {
-		hop.Is = Circle
+// follow keeps in passed what to say of a station when it is met again: that it
+// is a circle as long as the way goes through it, later that it is shown.
+func (r *Router) follow(to schema.Address, passed map[schema.Address]HopKind) Hop {
+	if is := passed[to]; is != "" {
+		return Hop{Address: to, Is: is}
+	}
+	is, next := r.station(to)
+	hop := Hop{Address: to, Is: is}
+	if len(next) == 0 {
 		return hop
 	}
-	var next []schema.Address
-	hop.Is, next = r.station(to)
+	passed[to] = Circle
 	for _, n := range next {
-		hop.Next = append(hop.Next, r.follow(n, append(passed, to)))
+		hop.Next = append(hop.Next, r.follow(n, passed))
 	}
+	passed[to] = Shown
 	return hop
 }
 
@@ -94,17 +105,65 @@ func (r *Router) station(to schema.Address) (HopKind, []schema.Address) {
 	return Unknown, nil
 }
 
-// Reads reports whether mail to an address reaches somebody: a mailbox, or
-// somebody outside.
+// Reads reports whether mail to an address reaches somebody: a mailbox that its
+// user can open, or somebody outside.
 func (r *Router) Reads(to schema.Address) bool {
 	if answer, ok := r.readable[to]; ok {
 		return answer
 	}
-	r.readable[to] = false // while it is being asked: a circle reads nothing
 	is, next := r.station(to)
-	answer := is == Delivered || is == Outside || slices.ContainsFunc(next, r.Reads)
-	r.readable[to] = answer
-	return answer
+	return is == Outside || slices.ContainsFunc(next, r.Reads)
+}
+
+// findReaders fills readable by going against the way of the mail, from where
+// it is read: each station once, whatever circles there are.
+func (r *Router) findReaders() {
+	senders := make(map[schema.Address][]schema.Address)
+	r.readable = make(map[schema.Address]bool, len(r.addresses))
+	var read []schema.Address
+	for open := r.named(); len(open) > 0; {
+		to := open[len(open)-1]
+		open = open[:len(open)-1]
+		if _, seen := r.readable[to]; seen {
+			continue
+		}
+		is, next := r.station(to)
+		r.readable[to] = is == Outside || is == Delivered && r.opens(to)
+		if r.readable[to] {
+			read = append(read, to)
+		}
+		for _, n := range next {
+			senders[n] = append(senders[n], to)
+		}
+		open = append(open, next...)
+	}
+	for len(read) > 0 {
+		to := read[len(read)-1]
+		read = read[:len(read)-1]
+		for _, from := range senders[to] {
+			if !r.readable[from] {
+				r.readable[from] = true
+				read = append(read, from)
+			}
+		}
+	}
+}
+
+// named lists the addresses that exist, and the catch-alls, which need not.
+func (r *Router) named() []schema.Address {
+	out := slices.Collect(maps.Keys(r.addresses))
+	for _, d := range r.domains {
+		if d.CatchAll != "" {
+			out = append(out, d.CatchAll)
+		}
+	}
+	return out
+}
+
+// opens reports whether a user can open their mailbox.
+func (r *Router) opens(a schema.Address) bool {
+	u, ok := r.addresses[a].(*schema.User)
+	return ok && len(u.SignInWays()) > 0
 }
 
 // IsOurs reports whether an address is in a domain of the state.

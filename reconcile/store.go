@@ -103,6 +103,7 @@ type Conflict struct {
 // The reasons of conflicts.
 const (
 	ReasonChanged = "changed since the plan was made"
+	ReasonSince   = "changed since the run" // that is to be taken back
 	ReasonGone    = "is gone"
 	ReasonExists  = "exists already"
 	ReasonTaken   = "its address is taken by another resource"

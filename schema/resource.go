@@ -159,3 +159,17 @@ func digest(s string) string {
 	sum := sha256.Sum256([]byte(s))
 	return hex.EncodeToString(sum[:16])
 }
+
+// SetKind makes a resource say its kind, in place, as a declaration would.
+func SetKind(r Resource) {
+	switch r := r.(type) {
+	case *Domain:
+		r.Kind = KindDomain
+	case *User:
+		r.Kind = KindUser
+	case *Alias:
+		r.Kind = KindAlias
+	case *List:
+		r.Kind = KindList
+	}
+}

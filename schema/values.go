@@ -84,10 +84,10 @@ func ParseBytes(s string) (Bytes, error) {
 		if !ok {
 			continue
 		}
-		r, ok := new(big.Rat).SetString(number)
-		if !ok || strings.ContainsAny(number, "eE/_+-") {
+		if len(number) > 40 || !decimal(number) { // the law's longest is 25; an exponent could ask for a million digits
 			return 0, fmt.Errorf("%q is not an amount", s)
 		}
+		r, _ := new(big.Rat).SetString(number)
 		r.Mul(r, new(big.Rat).SetInt64(u.size))
 		if !r.IsInt() || !r.Num().IsInt64() || r.Sign() <= 0 {
 			return 0, fmt.Errorf("%q is not a whole number of bytes between 1 and %d", s, int64(math.MaxInt64))
@@ -95,6 +95,14 @@ func ParseBytes(s string) (Bytes, error) {
 		return Bytes(r.Num().Int64()), nil
 	}
 	return 0, fmt.Errorf("%q has no unit such as GiB", s)
+}
+
+// decimal reports whether s is digits, with or without a fraction: Go's readers
+// of numbers know many more forms, such as 0x10 and NaN.
+func decimal(s string) bool {
+	digits := func(s string) bool { return s != "" && strings.Trim(s, "0123456789") == "" }
+	whole, fraction, dot := strings.Cut(s, ".")
+	return digits(whole) && (!dot || digits(fraction))
 }
 
 // String prints the amount so that ParseBytes gives it back.
@@ -126,8 +134,9 @@ type Percent int64
 func ParsePercent(s string) (Percent, error) {
 	number, ok := strings.CutSuffix(s, "%")
 	f, err := strconv.ParseFloat(number, 64)
-	if !ok || err != nil || f < 0 || f > 100 {
-		return 0, fmt.Errorf("%q is not a share between 0%% and 100%%", s)
+	_, fraction, _ := strings.Cut(number, ".")
+	if !ok || err != nil || !decimal(number) || len(fraction) > 1 || f > 100 {
+		return 0, fmt.Errorf("%q is not a share between 0%% and 100%%, with one decimal at most", s)
 	}
 	return Percent(math.Round(f * 10)), nil
 }
@@ -211,7 +220,7 @@ func minutes(s string) (int, error) {
 	hour, minute, _ := strings.Cut(s, ":")
 	h, errH := strconv.ParseUint(hour, 10, 8)
 	m, errM := strconv.ParseUint(minute, 10, 8)
-	if errH != nil || errM != nil || m > 59 || h*60+m > 1440 {
+	if len(s) != len("09:00") || errH != nil || errM != nil || m > 59 || h*60+m > 1440 {
 		return 0, ErrHours
 	}
 	return int(h*60 + m), nil

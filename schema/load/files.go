@@ -89,7 +89,7 @@ func skip(e fs.DirEntry) error {
 func linkProblem(fsys fs.FS, file string) string {
 	info, err := fs.Stat(fsys, file)
 	switch {
-	case err != nil && (isYAML(file) || isPolicy(file)):
+	case err != nil && (isYAML(file) || isPolicy(file) || path.Ext(file) == ""): // it may be a folder of declarations
 		return "is a symbolic link that leads out of the repository or nowhere"
 	case err == nil && info.IsDir():
 		return "is a symbolic link to a folder, and those are not followed"
@@ -127,26 +127,37 @@ func readText(fsys fs.FS, file string) ([]byte, *schema.Problem, error) {
 		p := fileProblem(file, fmt.Sprintf("is larger than %d MiB", maxFile>>20))
 		return nil, &p, nil
 	}
-	if i := invalidText(text); i >= 0 {
-		p := schema.Problem{Pos: posAt(file, text, i), Rule: "yaml-encoding",
-			Message: "is not UTF-8 text", Hint: "save the file as UTF-8"}
-		return nil, &p, nil
+	if i, message, hint := textProblem(text); i >= 0 {
+		return nil, &schema.Problem{Pos: posAt(file, text, i), Rule: "yaml-encoding", Message: message, Hint: hint}, nil
 	}
 	return text, nil, nil
 }
 
-// invalidText returns where the text is not UTF-8, or holds a character that
-// YAML 1.2 §5.1 does not allow; -1 when it is fine.
-func invalidText(text []byte) int {
+// textProblem returns where the text is not what a reader sees: not UTF-8, a
+// character that YAML 1.2 §5.1 does not allow, a line break that editors and
+// reviews do not show as one (YAML 1.1 §5.4 knew five; a comment would end
+// unseen), or one that turns the text around (Unicode TR36 §3.6). The offset is
+// -1 when it is fine.
+func textProblem(text []byte) (offset int, message, hint string) {
 	for i := 0; i < len(text); {
 		r, size := utf8.DecodeRune(text[i:])
-		bad := r == utf8.RuneError && size == 1 || r < 0x20 && r != '\n' && r != '\r' && r != '\t' || r == 0x7f
-		if bad {
-			return i
+		switch {
+		case r == utf8.RuneError && size == 1 && i == 0 && (bytes.HasPrefix(text, []byte("\xff\xfe")) || bytes.HasPrefix(text, []byte("\xfe\xff"))):
+			return i, "is UTF-16, not UTF-8 text", "save the file as UTF-8"
+		case r == utf8.RuneError && size == 1:
+			return i, "is not UTF-8 text", "save the file as UTF-8"
+		case r == '\r' && !bytes.HasPrefix(text[i+1:], []byte("\n")):
+			return i, "holds a carriage return without a line feed", "save the file with line ends of one kind, LF or CRLF"
+		case r < 0x20 && r != '\n' && r != '\r' && r != '\t', r >= 0x7f && hidden(r):
+			return i, fmt.Sprintf("holds the character %U, which cannot be seen", r), "take it out"
 		}
 		i += size
 	}
-	return -1
+	return -1, "", ""
+}
+
+func hidden(r rune) bool {
+	return r <= 0x9f || r == 0x2028 || r == 0x2029 || 0x202a <= r && r <= 0x202e || 0x2066 <= r && r <= 0x2069 || r == 0xfffe || r == 0xffff
 }
 
 // posAt is the place of a byte of a text.

@@ -1,7 +1,9 @@
 package load
 
 import (
+	"cmp"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -30,17 +32,36 @@ func (l *law) declaration(file string, body schema.Node) (*schema.Declaration, s
 		return nil, schema.Problems{d.Problem(nil, "kind", "schema", "kind is missing", "one of "+kindNames())}
 	}
 	shape, ok := l.kinds[schema.Kind(kind.Text)]
-	if !ok || kind.Kind != schema.String {
-		return nil, schema.Problems{d.Problem(kind, "kind", "schema", fmt.Sprintf("there is no kind %q", clip(kind.Text)), suggest(kind.Text, strings.Split(kindNames(), ", ")))}
+	if kind.Kind != schema.String {
+		return nil, schema.Problems{d.Problem(kind, "kind", "schema", mismatch(kind, "one of "+kindNames()), "")}
+	}
+	if !ok {
+		return nil, schema.Problems{d.Problem(kind, "kind", "schema", fmt.Sprintf("there is no kind %q", clip(kind.Text)), cmp.Or(suggest(kind.Text, strings.Split(kindNames(), ", ")), "one of "+kindNames()))}
 	}
 	d.Kind = schema.Kind(kind.Text)
 	j := judge{law: l, decl: d}
 	j.identify()
 	j.shape(shape, &d.Body, "")
+	if more := len(j.problems) - enough; more > 0 {
+		p := d.Problem(nil, "", "schema", fmt.Sprintf("has %d more mistakes", more), "mend the others first")
+		j.problems = append(j.problems[:enough], p)
+	}
 	if len(j.problems) > 0 {
 		return nil, j.problems
 	}
 	return d, nil
+}
+
+// enough problems of one declaration are shown.
+const enough = 100
+
+// suggest names the word that was probably meant; nothing when that many
+// mistakes have been found that nobody will look at this one.
+func (j *judge) suggest(got string, words []string) string {
+	if len(j.problems) >= enough {
+		return ""
+	}
+	return suggest(got, words)
 }
 
 func kindNames() string {
@@ -80,7 +101,7 @@ func (j *judge) identify() {
 // shape judges a mapping: unknown keys, missing keys, and each value.
 func (j *judge) shape(s *shapeLaw, n *schema.Node, path string) {
 	if n.Kind != schema.Mapping {
-		j.refuse(n, path, fmt.Sprintf("is %s, not a mapping", n.Kind), "")
+		j.refuse(n, path, mismatch(n, "a mapping"), "")
 		return
 	}
 	for i := range n.Items {
@@ -88,7 +109,7 @@ func (j *judge) shape(s *shapeLaw, n *schema.Node, path string) {
 		at := schema.JoinPath(path, item.Key)
 		f, ok := s.byName[item.Key]
 		if !ok {
-			p := j.decl.Problem(nil, schema.JoinPath(path, clip(item.Key)), "schema", fmt.Sprintf("there is no field %q here", clip(item.Key)), suggest(item.Key, s.names()))
+			p := j.decl.Problem(nil, schema.JoinPath(path, clip(item.Key)), "schema", fmt.Sprintf("there is no field %q here", clip(item.Key)), j.suggest(item.Key, s.names()))
 			p.Pos = j.decl.Pos(item)
 			j.problems = append(j.problems, p)
 			continue
@@ -107,6 +128,8 @@ func (j *judge) shape(s *shapeLaw, n *schema.Node, path string) {
 // field judges one value.
 func (j *judge) field(f *fieldLaw, n *schema.Node, path string) {
 	switch {
+	case n.Kind == schema.Sequence && len(n.Items) > j.most(f):
+		j.refuse(n, path, fmt.Sprintf("holds more than %d values", j.most(f)), "")
 	case f.secret:
 		j.secret(f, n, path)
 	case f.shape != nil && (n.Kind == schema.Mapping || f.words == nil):
@@ -115,28 +138,43 @@ func (j *judge) field(f *fieldLaw, n *schema.Node, path string) {
 		for i := range n.Items {
 			j.shape(f.items, &n.Items[i], schema.IndexPath(path, i))
 		}
-	case f.list && n.Kind == schema.Sequence:
-		for i := range n.Items {
-			j.text(f, &n.Items[i], schema.IndexPath(path, i))
+	case f.element != nil && n.Kind == schema.Sequence:
+		if f.atLeast && len(n.Items) == 0 {
+			j.refuse(n, path, "is empty", "name at least one")
 		}
-	case f.pattern != nil && !f.list || f.words != nil:
-		j.text(f, n, path)
+		for i := range n.Items {
+			j.text(f, f.element, &n.Items[i], schema.IndexPath(path, i))
+		}
+	case f.pattern != nil || f.words != nil:
+		j.text(f, f.pattern, n, path)
 	default:
 		j.whole(f, n, path)
 	}
 }
 
-// text judges a text by the field's pattern or words, and folds it.
-func (j *judge) text(f *fieldLaw, n *schema.Node, path string) {
+// most is how long a list may be. Those of a user or profile are compared with
+// one another when profiles are merged; others only hold many addresses.
+func (j *judge) most(f *fieldLaw) int {
+	switch {
+	case f.items != nil:
+		return 200
+	case j.decl.Kind == schema.KindUser, j.decl.Kind == schema.KindProfile:
+		return 1000
+	}
+	return 100_000
+}
+
+// text judges a text by a pattern or the field's words, and folds it.
+func (j *judge) text(f *fieldLaw, pattern *regexp.Regexp, n *schema.Node, path string) {
 	switch {
 	case n.Kind != schema.String && f.words != nil:
 		j.refuse(n, path, mismatch(n, oneOf(f.words)), "")
 	case n.Kind != schema.String:
 		j.refuse(n, path, mismatch(n, f.wanted()), "")
-	case f.pattern != nil && !f.pattern.MatchString(n.Text):
-		j.refuse(n, path, fmt.Sprintf("%q is not %s", clip(n.Text), f.wanted()), "")
+	case pattern != nil && !pattern.MatchString(n.Text):
+		j.refuse(n, path, shown(n)+" is not "+f.wanted(), "")
 	case f.words != nil && !slices.Contains(f.words, n.Text):
-		j.refuse(n, path, fmt.Sprintf("%q is not %s", clip(n.Text), oneOf(f.words)), suggest(n.Text, f.words))
+		j.refuse(n, path, shown(n)+" is not "+oneOf(f.words), j.suggest(n.Text, f.words))
 	default:
 		j.fold(f, n, path)
 	}
@@ -149,7 +187,7 @@ func (j *judge) fold(f *fieldLaw, n *schema.Node, path string) {
 	}
 	text, err := f.canon.fold(n.Text)
 	if err != nil {
-		j.refuse(n, path, fmt.Sprintf("%q: %v", clip(n.Text), err), "")
+		j.refuse(n, path, fmt.Sprintf("%s: %v", shown(n), err), "")
 		return
 	}
 	n.Text = text
@@ -161,6 +199,10 @@ func (j *judge) whole(f *fieldLaw, n *schema.Node, path string) {
 		memorable = 256  // characters of a value
 		memory    = 4096 // values
 	)
+	if simple(f.kind) && (n.Kind == schema.Mapping || n.Kind == schema.Sequence) {
+		j.refuse(n, path, mismatch(n, kindWord(f.kind)), f.advice()) // whatever it holds
+		return
+	}
 	text := canonical(n)
 	if !f.accepted[text] {
 		errs := cueErrors(f.value, j.law.ctx.BuildExpr(expr(n)))
@@ -187,10 +229,6 @@ func (j *judge) explain(f *fieldLaw, n *schema.Node, path string, errs []cueerro
 		j.refuse(n, path, mismatch(n, kindWord(f.kind)), f.advice())
 		return
 	}
-	if n.Kind == schema.Sequence && f.kind == cue.ListKind && len(n.Items) == 0 {
-		j.refuse(n, path, "is empty", "name at least one")
-		return
-	}
 	seen := make(map[string]bool)
 	for _, err := range errs {
 		at, where := locate(n, path, err.Path())
@@ -205,7 +243,7 @@ func (j *judge) explain(f *fieldLaw, n *schema.Node, path string, errs []cueerro
 		case strings.Contains(message, "not allowed"):
 			message, hint = fmt.Sprintf("there is no field %q here", clip(at.Key)), ""
 		case at.Kind != schema.Mapping && at.Kind != schema.Sequence:
-			message = fmt.Sprintf("%q is not %s", clip(at.Text), f.wanted())
+			message = shown(at) + " is not " + f.wanted()
 		default:
 			message = clip(message)
 		}
@@ -241,9 +279,15 @@ func (j *judge) secret(f *fieldLaw, n *schema.Node, path string) {
 		j.problems = append(j.problems, j.decl.Problem(n, path, "password-plain", "a password must not stand in a declaration", hint))
 	case hash != nil && hash.Kind == schema.String && !strings.HasPrefix(hash.Text, "{"):
 		j.problems = append(j.problems, j.decl.Problem(hash, path+".hash", "password-plain", "this is not a hash with its scheme", hint))
-	case len(cueErrors(f.value, j.law.ctx.BuildExpr(expr(n)))) > 0:
+	case !flat(n), len(cueErrors(f.value, j.law.ctx.BuildExpr(expr(n)))) > 0:
 		j.refuse(n, path, "is neither {hash: ...} nor {fromEnv: NAME}", hint)
 	}
+}
+
+// flat reports whether a mapping is as small as a password may be: CUE is not
+// asked about whatever else somebody put there.
+func flat(n *schema.Node) bool {
+	return len(n.Items) <= 2 && !slices.ContainsFunc(n.Items, func(item schema.Node) bool { return len(item.Items) > 0 })
 }
 
 // cueErrors unifies and validates; a panic of CUE is an error like any other.
@@ -287,81 +331,4 @@ func kindWord(k cue.Kind) string {
 		return "a list"
 	}
 	return "a mapping"
-}
-
-// mismatch says what a value is and what it must be.
-func mismatch(n *schema.Node, want string) string {
-	switch n.Kind {
-	case schema.Null:
-		return "has no value; it must be " + want
-	case schema.Mapping, schema.Sequence:
-		return fmt.Sprintf("is %s; it must be %s", n.Kind, want)
-	}
-	return fmt.Sprintf("%q is %s; it must be %s", clip(n.Text), n.Kind, want)
-}
-
-func (f *fieldLaw) wanted() string {
-	if f.hint != "" {
-		return f.hint
-	}
-	return "what the law allows here"
-}
-
-// advice is the hint to print after a message that does not hold it.
-func (f *fieldLaw) advice() string {
-	if f.words != nil {
-		return oneOf(f.words)
-	}
-	return f.hint
-}
-
-func oneOf(words []string) string {
-	if len(words) == 1 {
-		return words[0]
-	}
-	return "one of " + strings.Join(words, ", ")
-}
-
-// suggest names the word that was probably meant.
-func suggest(got string, words []string) string {
-	best, distance := "", 3+len(got)/8 // about as many slips as a typing hand makes
-	for _, w := range words {
-		if d := editDistance(strings.ToLower(got), strings.ToLower(w)); d < distance {
-			best, distance = w, d
-		}
-	}
-	if best == "" {
-		return ""
-	}
-	return fmt.Sprintf("did you mean %q?", best)
-}
-
-// editDistance counts the insertions, deletions, replacements and swaps of
-// neighbours that turn a into b (optimal string alignment), up to 64 characters.
-func editDistance(a, b string) int {
-	x, y := []rune(a), []rune(b)
-	if len(x) > 64 || len(y) > 64 {
-		return 64
-	}
-	var before []int
-	row := make([]int, len(y)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := 1; i <= len(x); i++ {
-		next := make([]int, len(y)+1)
-		next[0] = i
-		for j := 1; j <= len(y); j++ {
-			cost := 1
-			if x[i-1] == y[j-1] {
-				cost = 0
-			}
-			next[j] = min(row[j]+1, next[j-1]+1, row[j-1]+cost)
-			if i > 1 && j > 1 && x[i-1] == y[j-2] && x[i-2] == y[j-1] {
-				next[j] = min(next[j], before[j-2]+1)
-			}
-		}
-		before, row = row, next
-	}
-	return row[len(y)]
 }

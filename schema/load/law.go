@@ -50,7 +50,8 @@ type fieldLaw struct {
 	value    cue.Value
 	shape    *shapeLaw
 	items    *shapeLaw
-	list     bool           // a list of texts, each judged by pattern
+	element  *regexp.Regexp // judges each text of a list
+	atLeast  bool           // such a list needs one element
 	pattern  *regexp.Regexp // judges a text
 	words    []string       // the only texts allowed
 	kind     cue.Kind
@@ -157,15 +158,12 @@ func (f *fieldLaw) compileList() (err error) {
 	if f.hint == "" {
 		f.hint = hintOf(element)
 	}
-	if f.value.LookupPath(cue.MakePath(cue.Index(0))).Exists() {
-		return nil // it demands a first element, which CUE judges
-	}
 	switch {
 	case element.IncompleteKind() == cue.StructKind && !isChoice(element):
 		f.items, err = compileShape(element)
 	case element.IncompleteKind() == cue.StringKind:
-		f.pattern, _ = judges(element)
-		f.list = f.pattern != nil
+		f.element, _ = judges(element)
+		f.atLeast = f.value.LookupPath(cue.MakePath(cue.Index(0))).Exists()
 	}
 	return err
 }

@@ -55,7 +55,7 @@ func FS(ctx context.Context, fsys fs.FS) (*schema.Declarations, schema.Problems,
 		loaded[i] = result{}
 	}
 	decls.Digest = hex.EncodeToString(sum.Sum(nil)[:16])
-	return decls, append(problems, rules(decls)...).Sorted(), nil
+	return decls, append(problems, rules(decls, problems)...).Sorted(), nil
 }
 
 // A result is what one file holds.
@@ -144,4 +144,16 @@ func Text(file string, text []byte) ([]schema.Declaration, schema.Problems, erro
 		}
 	}
 	return out, slices.Clip(problems.Sorted()), nil
+}
+
+// Defaults returns what the law gives to a user and to a list that say nothing.
+func Defaults() (*schema.User, *schema.List, error) {
+	l, err := compileLaw()
+	if err != nil {
+		return nil, nil, err
+	}
+	user, list := &schema.User{}, &schema.List{}
+	return user, list, errors.Join(
+		schema.Decode(l.defaults[schema.KindUser], user),
+		schema.Decode(l.defaults[schema.KindList], list))
 }

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/big"
 	"regexp"
+	"sort"
 	"strconv"
 	"strings"
 
@@ -64,7 +66,9 @@ func decode(d *yaml.Decoder, into *yaml.Node) (err error) {
 }
 
 // empty reports whether a document says nothing: comments alone, or a bare ---.
-func empty(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!!null" && n.Value == "" }
+func empty(n *yaml.Node) bool {
+	return n.Kind == yaml.ScalarNode && n.Tag == "!!null" && n.Value == "" && n.Style == 0 && n.Anchor == ""
+}
 
 // shape refuses texts that are small and yet cost much to parse, before they
 // are parsed: too many nodes, or flow collections nested too deep.
@@ -82,21 +86,49 @@ func shape(file string, text []byte) *schema.Problem {
 		}
 		if marks++; marks > maxMarks || depth > 1000 {
 			return &schema.Problem{Pos: posAt(file, text, i), Rule: "yaml-limit",
-				Message: "holds more than one file may", Hint: "one file a user reads best"}
+				Message: "holds more than one file may: too many values, or brackets in brackets", Hint: "a file for each user, or each team, reads best"}
 		}
 	}
 	return nil
 }
 
-var syntaxError = regexp.MustCompile(`^(?:yaml: )?(?:unmarshal errors:\s*)?(?:line (\d+): )?(?s)(.*)$`)
+var (
+	syntaxError   = regexp.MustCompile(`^(?:yaml: )?(?:unmarshal errors:\s*)?(?:line (\d+): )?(?s)(.*)$`)
+	unknownAnchor = regexp.MustCompile(`^unknown anchor '(.*)' referenced`)
+)
 
-// syntaxProblem gives an error of the YAML library a place.
+// advice says what is mostly behind an error of the YAML library.
+var advice = []struct{ message, hint string }{
+	{"mapping values are not allowed", "check the indentation; quote a text that holds a colon"},
+	{"did not find expected key", "check the indentation; what belongs together begins in one column"},
+	{"did not find expected '-'", "check the indentation; the dashes of a list stand in one column"},
+	{"did not find expected ',' or", "close the bracket, and put commas between the values"},
+	{"did not find expected node content", "close the bracket, and put commas between the values"},
+	{"could not find expected ':'", "a key is followed by a colon and a blank"},
+	{"cannot start any token", "quote a text that begins with @, ` or %"},
+	{"found unexpected end of stream", "close the quote"},
+	{"unknown escape character", "a backslash in double quotes begins an escape; use single quotes"},
+}
+
+// syntaxProblem gives an error of the YAML library a place and a hint. The
+// library's message holds no text of the file but the name of an alias, which
+// may be a password that begins with an asterisk.
 func syntaxProblem(file string, text []byte, err error) schema.Problem {
 	m := syntaxError.FindStringSubmatch(err.Error())
-	line, _ := strconv.Atoi(m[1])
+	if alias := unknownAnchor.FindStringSubmatch(m[2]); alias != nil {
+		at := max(0, bytes.Index(text, []byte("*"+alias[1])))
+		return schema.Problem{Pos: posAt(file, text, at), Rule: "yaml-anchor", Message: "aliases are not read",
+			Hint: "use a profile; quote a text that begins with an asterisk"}
+	}
 	lines := bytes.Split(text, []byte("\n"))
+	line := errorLine(text, m[1], m[2])
 	line = min(max(line, 1), len(lines))
 	p := schema.Problem{Pos: schema.Pos{File: file, Line: line, Column: 1}, Rule: "yaml-syntax", Message: m[2]}
+	for _, a := range advice {
+		if strings.Contains(m[2], a.message) {
+			p.Hint = a.hint
+		}
+	}
 	for i := max(0, line-2); i < min(line+1, len(lines)); i++ {
 		indent := lines[i][:len(lines[i])-len(bytes.TrimLeft(lines[i], " \t"))]
 		if tab := bytes.IndexByte(indent, '\t'); tab >= 0 {
@@ -108,10 +140,47 @@ func syntaxProblem(file string, text []byte, err error) schema.Problem {
 	return p
 }
 
+// errorLine finds the line at which reading goes wrong. The library names the
+// line at which the mapping or list around it begins, which may be far above:
+// so it is the shortest beginning of the text that fails in the same way.
+func errorLine(text []byte, named, message string) int {
+	const most = 128 << 10 // bytes that are worth reading a dozen times
+	if len(text) > most {
+		line, _ := strconv.Atoi(named)
+		return line
+	}
+	var ends []int
+	for i, c := range text {
+		if c == '\n' {
+			ends = append(ends, i+1)
+		}
+	}
+	ends = append(ends, len(text))
+	fails := func(i int) bool {
+		decoder := yaml.NewDecoder(bytes.NewReader(text[:ends[i]]))
+		for {
+			var doc yaml.Node
+			if err := decode(decoder, &doc); err != nil {
+				return syntaxError.FindStringSubmatch(err.Error())[2] == message
+			}
+		}
+	}
+	return sort.Search(len(ends)-1, fails) + 1
+}
+
 // A converter turns yaml.v3's nodes into ours and collects what we refuse.
 type converter struct {
 	file     string
+	secret   bool // what is read now is a password, wrong as its form may be
 	problems schema.Problems
+}
+
+// name shows a key, unless it may be a password.
+func (c *converter) name(key *yaml.Node) string {
+	if c.secret {
+		return "a key"
+	}
+	return strconv.Quote(clip(key.Value))
 }
 
 func (c *converter) refuse(n *yaml.Node, rule, message, hint string) {
@@ -132,7 +201,7 @@ func (c *converter) convert(n *yaml.Node, depth int) schema.Node {
 	case n.Anchor != "":
 		c.refuse(n, "yaml-anchor", "anchors are not read", "use a profile")
 	case n.Style&yaml.TaggedStyle != 0:
-		c.refuse(n, "yaml-tag", "explicit tags such as "+clip(n.Tag)+" are not read", "leave the tag out; quote a text that looks like something else")
+		c.refuse(n, "yaml-tag", "explicit tags are not read", "leave the tag out; quote a text that begins with an exclamation mark")
 	case n.Kind == yaml.ScalarNode:
 		out.Kind, out.Text = c.scalar(n)
 	case n.Kind == yaml.SequenceNode:
@@ -171,11 +240,14 @@ func (c *converter) mapping(n *yaml.Node, depth int) []schema.Node {
 			c.refuse(key, "yaml-limit", "this key is too long", "")
 			continue
 		case twice:
-			c.refuse(key, "yaml-duplicate-key", fmt.Sprintf("%q is set twice; the first time at line %d", clip(key.Value), first), "")
+			c.refuse(key, "yaml-duplicate-key", fmt.Sprintf("%s is set twice; the first time at line %d", c.name(key), first), "")
 			continue
 		}
 		seen[key.Value] = key.Line
+		secret := c.secret
+		c.secret = secret || key.Value == "password"
 		item := c.convert(value, depth+1)
+		c.secret = secret
 		item.Key, item.KeyLine, item.KeyColumn = key.Value, int32(key.Line), int32(key.Column)
 		out = append(out, item)
 	}
@@ -213,7 +285,7 @@ func (c *converter) scalar(n *yaml.Node) (schema.NodeKind, string) {
 	return schema.String, text
 }
 
-// decimal writes an integer of any base in decimal, as far as it fits.
+// decimal writes an integer of any base in decimal.
 func decimal(text string) string {
 	digits := strings.TrimPrefix(text, "+")
 	base := 10
@@ -222,6 +294,9 @@ func decimal(text string) string {
 	}
 	if i, err := strconv.ParseInt(digits, base, 64); err == nil {
 		return strconv.FormatInt(i, 10)
+	}
+	if i, ok := new(big.Int).SetString(digits, base); ok && base == 0 {
+		return i.String()
 	}
 	return digits
 }

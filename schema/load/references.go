@@ -25,6 +25,9 @@ func (x *index) referenceKnown(d *schema.Declaration) schema.Problems {
 		if to, ok := r.in[r.node.Text]; ok && (r.what != "user" || to.Kind == schema.KindUser) {
 			continue
 		}
+		if x.mayBe(r) {
+			continue
+		}
 		if domain := schema.Address(r.node.Text).Domain(); strings.Contains(r.node.Text, "@") && r.what != "user" && x.domains[domain] == nil {
 			continue
 		}
@@ -35,6 +38,19 @@ func (x *index) referenceKnown(d *schema.Declaration) schema.Problems {
 		problems = append(problems, unmanagedKnown(d)...)
 	}
 	return problems
+}
+
+// mayBe reports whether a declaration that the law refuses, or that could not
+// be read, is the one that is referred to.
+func (x *index) mayBe(r reference) bool {
+	kinds := []schema.Kind{schema.KindProfile}
+	switch {
+	case r.what == "user":
+		kinds = []schema.Kind{schema.KindUser}
+	case strings.Contains(r.node.Text, "@"):
+		kinds = []schema.Kind{schema.KindUser, schema.KindAlias, schema.KindList}
+	}
+	return x.unread || slices.ContainsFunc(kinds, func(k schema.Kind) bool { return x.refused[schema.Key{Kind: k, Name: r.node.Text}] })
 }
 
 // meant suggests the name that was probably meant.
@@ -129,7 +145,7 @@ func (x *index) profileLoops() schema.Problems {
 	for _, loop := range loops(next) {
 		d := x.profiles[loop[0]]
 		problems = append(problems, d.Problem(d.Body.Get("profiles"), "profiles", "profile-loop",
-			"the profile builds on itself: "+strings.Join(append(loop, loop[0]), " → "), ""))
+			"the profile builds on itself: "+strings.Join(append(loop, loop[0]), " → "), "take one of them out of the circle"))
 	}
 	return problems
 }
@@ -149,7 +165,7 @@ func (x *index) addressLoops() schema.Problems {
 		d := x.addresses[loop[0]]
 		at := field[d.Kind]
 		problems = append(problems, d.Problem(d.Body.At(at), at, "alias-loop",
-			"mail goes in a circle: "+strings.Join(append(loop, loop[0]), " → "), ""))
+			"mail goes in a circle: "+strings.Join(append(loop, loop[0]), " → "), "take one of them out of the circle"))
 	}
 	return problems
 }

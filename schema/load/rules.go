@@ -14,13 +14,23 @@ type index struct {
 	addresses map[string]*schema.Declaration // of users, aliases and lists
 	domains   map[string]*schema.Declaration
 	profiles  map[string]*schema.Declaration
+	refused   map[schema.Key]bool // what the law refuses is declared all the same
+	unread    bool                // there is more, and nobody can say what it is called
 }
 
 // rules checks what one document cannot tell: that names are unique and known,
 // that nothing leads in a circle, and what a regular expression cannot say.
-func rules(d *schema.Declarations) schema.Problems {
+// found are the problems so far: a mistake in a declaration is told once, and
+// not again by all that name it.
+func rules(d *schema.Declarations, found schema.Problems) schema.Problems {
 	x, problems := newIndex(d.All)
-	problems = append(problems, organization(d.All)...)
+	for _, p := range found {
+		if p.Kind == "" || p.Name == "" {
+			x.unread = true
+		}
+		x.refused[schema.Key{Kind: p.Kind, Name: p.Name}] = true
+	}
+	problems = append(problems, x.organization()...)
 	for i := range d.All {
 		decl := &d.All[i]
 		problems = append(problems, x.values(decl)...)
@@ -35,7 +45,7 @@ func rules(d *schema.Declarations) schema.Problems {
 // newIndex builds the index, and finds the names that are used twice.
 func newIndex(all []schema.Declaration) (*index, schema.Problems) {
 	x := &index{all: all, addresses: make(map[string]*schema.Declaration),
-		domains: make(map[string]*schema.Declaration), profiles: make(map[string]*schema.Declaration)}
+		domains: make(map[string]*schema.Declaration), profiles: make(map[string]*schema.Declaration), refused: make(map[schema.Key]bool)}
 	var problems schema.Problems
 	for i := range all {
 		d := &all[i]
@@ -80,18 +90,21 @@ func (x *index) renames() schema.Problems {
 
 // organization makes sure that there is one, in the file that makes a folder a
 // repository, and that it says which format it is in.
-func organization(all []schema.Declaration) schema.Problems {
+func (x *index) organization() schema.Problems {
 	var problems schema.Problems
 	var first *schema.Declaration
-	for i := range all {
-		d := &all[i]
+	refused := x.unread
+	for key := range x.refused {
+		refused = refused || key.Kind == schema.KindOrganization
+	}
+	for i := range x.all {
+		d := &x.all[i]
 		switch {
 		case d.Kind != schema.KindOrganization:
+		case d.File != Root:
+			problems = append(problems, d.Problem(nil, "", "organization-one", "the Organization belongs into "+Root+", and there is one", ""))
 		case first != nil:
 			problems = append(problems, d.Problem(nil, "", "organization-one", "there is one Organization already, at "+first.Pos(nil).String(), ""))
-		case d.File != Root:
-			problems = append(problems, d.Problem(nil, "", "organization-one", "the Organization belongs into "+Root, ""))
-			first = d
 		default:
 			first = d
 			if d.Body.Get("apiVersion") == nil {
@@ -99,7 +112,7 @@ func organization(all []schema.Declaration) schema.Problems {
 			}
 		}
 	}
-	if first == nil {
+	if first == nil && len(problems) == 0 && !refused {
 		problems = append(problems, schema.Problem{Pos: schema.Pos{File: Root}, Rule: "organization-one",
 			Message: "there is no Organization", Hint: "begin the file with `apiVersion: " + schema.APIVersion + "` and `kind: Organization`"})
 	}
@@ -146,7 +159,7 @@ func valueProblem(n *schema.Node, at string) (rule, message, hint string) {
 		if n.Kind == schema.String && !zoneKnown(n.Text) {
 			return "timezone-known", fmt.Sprintf("there is no time zone %q", n.Text), "a name of the IANA database, such as Europe/Lisbon"
 		}
-	case "accessHours":
+	case "mon", "tue", "wed", "thu", "fri", "sat", "sun":
 		return hoursProblem(n)
 	case "hash":
 		return weakHash(n.Text)
@@ -174,26 +187,20 @@ func zoneKnown(name string) bool {
 	return err == nil && name != "Local"
 }
 
-// hoursProblem checks that the hours of each day are in order.
-func hoursProblem(n *schema.Node) (rule, message, hint string) {
-	for i := range n.Items {
-		day := &n.Items[i]
-		if day.Kind != schema.Sequence {
-			continue
+// hoursProblem checks that the hours of a day are in order.
+func hoursProblem(day *schema.Node) (rule, message, hint string) {
+	last := schema.Hours{}
+	for i := range day.Items {
+		h, err := schema.ParseHours(day.Items[i].Text)
+		switch {
+		case err != nil:
+			return "schema", err.Error(), ""
+		case h.Start >= h.End:
+			return "window-order", fmt.Sprintf("%s ends before it begins", h), "hours past midnight belong to two days"
+		case h.Start < last.End:
+			return "window-order", fmt.Sprintf("%s begins before %s has ended", h, last), "write the hours of a day in order"
 		}
-		last := schema.Hours{}
-		for j := range day.Items {
-			h, err := schema.ParseHours(day.Items[j].Text)
-			switch {
-			case err != nil:
-				return "schema", err.Error(), ""
-			case h.Start >= h.End:
-				return "window-order", fmt.Sprintf("%s %s ends before it begins", day.Key, h), "hours past midnight belong to two days"
-			case h.Start < last.End:
-				return "window-order", fmt.Sprintf("%s %s begins before %s has ended", day.Key, h, last), "write the hours of a day in order"
-			}
-			last = h
-		}
+		last = h
 	}
 	return "", "", ""
 }
@@ -220,7 +227,7 @@ func (x *index) domainDeclared(d *schema.Declaration) schema.Problems {
 		return nil
 	}
 	domain := schema.Address(d.Name).Domain()
-	if _, ok := x.domains[domain]; ok {
+	if _, ok := x.domains[domain]; ok || x.unread || x.refused[schema.Key{Kind: schema.KindDomain, Name: domain}] {
 		return nil
 	}
 	hint := suggest(domain, keys(x.domains))

@@ -42,12 +42,13 @@ func Child(stdin io.Reader, stdout io.Writer) (code int) {
 // maxStack makes endless recursion end long before it has used up the memory.
 const maxStack = 64 << 20
 
-// confine takes on the limits. The memory of Go is watched from inside as well:
-// not every system bounds it, and the race detector does not live with a bound.
+// confine takes on the limits. The memory is watched from inside as well, a
+// little below the kernel's bound: that end is cleaner, not every system bounds
+// memory, and the race detector does not live with a bound.
 func confine(o order) error {
 	debug.SetMaxStack(maxStack)
 	debug.SetMemoryLimit(o.Memory / 4 * 3) // collect harder from here on
-	go watchMemory(uint64(o.Memory))
+	go watchMemory(uint64(o.Memory / 8 * 7))
 	return setLimits(o.Memory, o.CPU)
 }
 
@@ -70,6 +71,7 @@ type child struct {
 	order order
 	in    *json.Decoder
 	out   *json.Encoder
+	found int
 }
 
 func (c *child) work() error {
@@ -91,6 +93,10 @@ func (c *child) work() error {
 	return c.out.Encode(report{Next: &n})
 }
 
+// maxFound is how many violations a child tells before it hands back, so that
+// its reports stay within what the parent reads.
+const maxFound = 5000
+
 // judgeAll judges units until there are no more, or half of the limits is used.
 func (c *child) judgeAll(j *judge) (n int, err error) {
 	for {
@@ -104,7 +110,7 @@ func (c *child) judgeAll(j *judge) (n int, err error) {
 			return n, err
 		}
 		n++
-		if cpuUsed() > c.order.CPU/2 || memory("/memory/classes/heap/objects:bytes") > uint64(c.order.Memory)/2 {
+		if c.found > maxFound || cpuUsed() > c.order.CPU/2 || memory("/memory/classes/heap/objects:bytes") > uint64(c.order.Memory)/2 {
 			return n, nil
 		}
 	}
@@ -122,6 +128,7 @@ func (c *child) judgeOne(j *judge, n int, u unit) error {
 			return err
 		}
 		for _, v := range j.judge(d, resource) {
+			c.found++
 			if err := c.out.Encode(report{Found: &found{n, v}}); err != nil {
 				return err
 			}

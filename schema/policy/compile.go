@@ -19,7 +19,10 @@ import (
 // judge is nil when the survey has problems. progress is told which file is
 // parsed next, and "" when all are built together.
 func compile(policies []schema.Source, progress func(file string) error) (*judge, survey, error) {
-	j := &judge{ctx: cuecontext.New(), places: newPlaces(policies), names: newNames(policies)}
+	j := &judge{
+		ctx: cuecontext.New(), places: newPlaces(policies), names: newNames(policies),
+		labels: make(map[string]schema.Pos), first: policies[0].File,
+	}
 	var files []*ast.File
 	var s survey
 	for _, p := range policies {
@@ -41,7 +44,7 @@ func compile(policies []schema.Source, progress func(file string) error) (*judge
 		return nil, s, nil
 	}
 	sight := look(files)
-	s.Problems = j.build(files)
+	s.Problems, s.Suspects = j.build(files)
 	s.Views = make(map[schema.Kind]view)
 	for kind := range j.definitions {
 		s.Views[kind] = sight.view(kind)
@@ -55,7 +58,7 @@ const packageName = "policy"
 
 // build opens the files, compiles them as one package and finds what each says
 // of each kind.
-func (j *judge) build(files []*ast.File) []Violation {
+func (j *judge) build(files []*ast.File) (problems, suspects []Violation) {
 	instance := new(build.Instance)
 	var defined []definition
 	for i, f := range files {
@@ -63,24 +66,55 @@ func (j *judge) build(files []*ast.File) []Violation {
 	}
 	together, err := j.together(files, defined)
 	if err != nil {
-		return j.mistakes(err)
+		return j.mistakes(err), nil
 	}
 	for _, f := range append(slices.Clone(files), together) {
 		f.Decls = append([]ast.Decl{&ast.Package{Name: ast.NewIdent(packageName)}}, f.Decls...)
 		if err := instance.AddSyntax(f); err != nil {
-			return j.mistakes(err)
+			return j.mistakes(err), nil
 		}
 	}
 	root := j.ctx.BuildInstance(instance)
-	if err := root.Validate(cue.All()); err != nil {
-		return j.mistakes(err)
-	}
+	err = root.Err()
 	j.definitions = make(map[schema.Kind][]definition)
-	for _, d := range defined {
-		d.value = root.LookupPath(cue.MakePath(cue.Hid(d.name, ":"+packageName)))
-		j.definitions[d.kind] = append(j.definitions[d.kind], d)
+	for i := range defined {
+		d := &defined[i]
+		if d.value = root.LookupPath(cue.MakePath(cue.Hid(d.name, ":"+packageName))); !d.value.Exists() {
+			return j.mistakes(err), nil // it did not compile
+		}
+		j.definitions[d.kind] = append(j.definitions[d.kind], *d)
 	}
-	return nil
+	problems, suspects = j.premature(root, defined)
+	if len(problems)+len(suspects) == 0 {
+		problems = j.mistakes(err)
+	}
+	return problems, suspects
+}
+
+// premature sorts errors that are there before there is a resource. A
+// definition of a kind that contradicts itself may be right once there is one
+// (the length of a list that is not yet known): it is a suspect. All else is a
+// problem.
+func (j *judge) premature(root cue.Value, defined []definition) (problems, suspects []Violation) {
+	for _, d := range defined {
+		for _, v := range j.mistakes(d.value.Validate(cue.All())) {
+			v.Key.Kind = d.kind
+			suspects = append(suspects, v)
+		}
+	}
+	fields, err := root.Fields(cue.All())
+	if err != nil {
+		return problems, suspects
+	}
+	for fields.Next() {
+		for _, v := range j.mistakes(fields.Value().Validate(cue.All())) {
+			// A helper that is part of a definition is judged there.
+			if !slices.ContainsFunc(suspects, v.says) {
+				problems = append(problems, v)
+			}
+		}
+	}
+	return problems, suspects
 }
 
 // open makes hidden fields of all definitions of a file. CUE closes a
@@ -92,18 +126,17 @@ func (j *judge) open(i int, f *ast.File) []definition {
 	var out []definition
 	for _, d := range f.Decls {
 		field, ok := d.(*ast.Field)
-		if !ok {
+		if !ok || labelIdent(field) == nil {
 			continue
 		}
-		kind := schema.Kind(strings.TrimPrefix(labelName(field), "#"))
-		if _, live := kindTypes[kind]; !live || labelName(field) == string(kind) {
-			continue
+		label, pos := labelIdent(field), j.places.of(field.Pos())
+		if kind, ok := strings.CutPrefix(label.Name, "#"); ok && kindTypes[schema.Kind(kind)] != nil {
+			label.Name = j.names.ofKind(i, schema.Kind(kind))
+			if !slices.ContainsFunc(out, func(d definition) bool { return d.name == label.Name }) {
+				out = append(out, definition{kind: schema.Kind(kind), name: label.Name, pos: pos})
+			}
 		}
-		name := j.names.ofKind(i, kind)
-		if !slices.ContainsFunc(out, func(d definition) bool { return d.name == name }) {
-			out = append(out, definition{kind: kind, name: name, pos: j.places.of(field.Pos())})
-		}
-		labelIdent(field).Name = name
+		j.labels[j.names.opened(label.Name)] = pos
 	}
 	ast.Walk(f, func(n ast.Node) bool {
 		if id, ok := n.(*ast.Ident); ok {

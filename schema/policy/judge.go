@@ -15,6 +15,8 @@ type judge struct {
 	places      places
 	names       names
 	definitions map[schema.Kind][]definition
+	labels      map[string]schema.Pos // where top-level fields are written, by the names that they have now
+	first       string                // the first policy file
 }
 
 // A definition is what one file says of one kind.

@@ -63,10 +63,26 @@ func (p places) first(err errors.Error) (schema.Pos, bool) {
 func (j *judge) mistakes(err error) []Violation {
 	var out []Violation
 	for _, e := range grouped(err) {
-		pos, _ := e.place(j.places)
-		out = add(out, Violation{Policy: pos, Message: j.message(e)})
+		out = add(out, j.mistake(e))
 	}
 	return out
+}
+
+func (j *judge) mistake(e group) Violation {
+	pos, ok := e.place(j.places)
+	if !ok {
+		pos = j.written(e.Path())
+	}
+	return Violation{Policy: pos, Message: j.message(e)}
+}
+
+// written is where the top-level field at the head of a path is written, else
+// the first policy.
+func (j *judge) written(path []string) schema.Pos {
+	if len(path) > 0 && j.labels[path[0]].File != "" {
+		return j.labels[path[0]]
+	}
+	return schema.Pos{File: j.first}
 }
 
 // violations makes violations of the reasons why a resource and a policy do
@@ -83,7 +99,11 @@ func (j *judge) violations(d definition, resource cue.Value, err error) []Violat
 		if want, ok := strings.CutPrefix(message, "incomplete value "); ok {
 			message = "is not set; the policy wants " + want
 		}
-		out = add(out, Violation{Path: fieldPath(steps), Policy: pos, Message: cut(message)})
+		v := Violation{Path: fieldPath(steps), Policy: pos, Message: cut(message)}
+		if field, ok := strings.CutPrefix(message, "cannot reference optional field: "); ok {
+			v.Hint = "ask first whether it is set: if " + field + " != _|_"
+		}
+		out = add(out, v)
 	}
 	return out
 }
@@ -176,10 +196,18 @@ func text(e errors.Error) string {
 		}
 	}
 	message := fmt.Sprintf(format, args...)
-	if inner, ok := errors.Unwrap(e).(errors.Error); ok && inner != e {
-		message = strings.TrimSuffix(message+": "+text(inner), ": ")
+	if inner := errors.Unwrap(e); inner != nil {
+		message = strings.Trim(message+": "+reason(inner), ": ")
 	}
 	return strings.Join(strings.Fields(message), " ")
+}
+
+// reason is what the error says that another one wraps.
+func reason(err error) string {
+	if e, ok := err.(errors.Error); ok {
+		return text(e)
+	}
+	return short(err)
 }
 
 // short prints a value: a whole struct is told by its first field, a long text

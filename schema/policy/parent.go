@@ -67,23 +67,27 @@ func (c *checker) run(ctx context.Context, policies []schema.Source, units []uni
 	if err != nil {
 		return outcome{}, err
 	}
-	if err := cmd.Start(); err != nil {
+	if err := cmd.Start(); errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil {
+		return outcome{death: c.limits.late()}, nil
+	} else if err != nil {
 		return outcome{}, err
 	}
 	out, complete := read(stdout)
-	if !complete {
-		cancel() // it talks nonsense, or is dead already
+	if complete {
+		cancel() // it has nothing more to say
+	} else {
+		stdout.Close() // if it lives, its next word is its last
 	}
 	err = cmd.Wait()
 	switch {
 	case ctx.Err() != nil:
 		return outcome{}, ctx.Err()
+	case complete:
+		return out, nil
 	case cmd.ProcessState == nil:
 		return outcome{}, err
 	case cmd.ProcessState.ExitCode() == exitOrder:
 		return outcome{}, fmt.Errorf("the child could not start: %s", strings.TrimSpace(stderr.String()))
-	case complete && cmd.ProcessState.Success():
-		return out, nil
 	}
 	out.death = c.limits.death(cmd.ProcessState, stderr.String(), errors.Is(bounded.Err(), context.DeadlineExceeded))
 	return out, nil
@@ -146,18 +150,21 @@ func (l Limits) death(state *os.ProcessState, stderr string, late bool) string {
 	says := func(text string) bool { return strings.Contains(stderr, text) }
 	switch {
 	case late:
-		return fmt.Sprintf("takes longer than %s", l.Wall)
+		return l.late()
 	case killed && used > l.CPU-500*time.Millisecond:
 		return fmt.Sprintf("takes more than %s of CPU time", l.CPU)
 	case says("stack exceeds"):
 		return "recurses too deeply"
-	case state.ExitCode() == exitMemory, says("out of memory"), says("cannot allocate memory"):
+	case state.ExitCode() == exitMemory, says("out of memory"), says("cannot allocate memory"), says("SIGSEGV"):
+		// Without memory, Go's own runtime crashes; a fault of CUE's would be a panic.
 		return fmt.Sprintf("takes more than %s of memory", schema.Bytes(l.Memory))
 	case state.ExitCode() == exitPanic:
 		return "makes CUE panic"
 	}
 	return fmt.Sprintf("makes CUE crash (%s)", state)
 }
+
+func (l Limits) late() string { return fmt.Sprintf("takes longer than %s", l.Wall) }
 
 // head keeps the beginning of what is written to it.
 type head struct {

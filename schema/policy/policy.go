@@ -158,7 +158,7 @@ func (c *checker) checkAll(ctx context.Context, resources schema.State, s survey
 	if err := c.judge(ctx, batch, first); err != nil {
 		return err
 	}
-	c.spread()
+	c.spread(s.Suspects)
 	return nil
 }
 
@@ -209,14 +209,40 @@ func (c *checker) bury(out outcome, first int) int {
 	return out.at.Unit + 1
 }
 
-// spread gives every resource the verdict of its unit.
-func (c *checker) spread() {
+// spread gives every resource the verdict of its unit. A suspect that stands in
+// every verdict of its kind is a mistake in the policy: it is told once.
+func (c *checker) spread(suspects []Violation) {
+	suspects = slices.DeleteFunc(suspects, func(s Violation) bool { return !c.everywhere(s) })
+	for _, s := range suspects {
+		s.Key = schema.Key{}
+		c.violations = append(c.violations, s)
+	}
 	for i, verdict := range c.verdicts {
 		for _, key := range c.keys[i] {
 			for _, v := range verdict {
 				v.Key = key
-				c.violations = append(c.violations, v)
+				if !slices.ContainsFunc(suspects, v.says) {
+					c.violations = append(c.violations, v)
+				}
 			}
 		}
 	}
 }
+
+// everywhere reports whether all resources of a kind, and more than one, have
+// the violation.
+func (c *checker) everywhere(s Violation) bool {
+	n := 0
+	for i, keys := range c.keys {
+		if s.Key.Kind != keys[0].Kind {
+			continue
+		}
+		if n += len(keys); !slices.ContainsFunc(c.verdicts[i], s.says) {
+			return false
+		}
+	}
+	return n > 1
+}
+
+// says reports whether w says the same at the same place of the policy.
+func (v Violation) says(w Violation) bool { return v.Policy == w.Policy && v.Message == w.Message }

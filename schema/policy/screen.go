@@ -223,7 +223,7 @@ func (s *screen) field(kind schema.Kind, t reflect.Type, at string, f *ast.Field
 			names = append(names, m.name)
 		}
 	}
-	s.problem(f, meant(name, names), "a %s has no field %s", kind, path)
+	s.problem(f, meant(name, names), "%s has no field %s", kind, path)
 }
 
 // structType is what a pointer points to, else the type itself.

@@ -28,6 +28,7 @@ type report struct {
 // A survey is what the policies are about.
 type survey struct {
 	Problems []Violation          `json:"problems,omitempty"` // without a key
+	Suspects []Violation          `json:"suspects,omitempty"` // with the kind of their definition, which they break without any resource
 	Views    map[schema.Kind]view `json:"views"`              // of the kinds that some policy judges
 }
 

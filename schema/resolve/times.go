@@ -39,7 +39,7 @@ func (r *resolver) schedule(d *schema.Declaration, u *schema.User) ([]entry, sch
 			continue // timezone-known or schema has said so
 		}
 		if !e.from.Before(e.until) {
-			problems = append(problems, d.Problem(e.node.Get("until"), e.path+".until", "window-order", "it ends before it begins", ""))
+			problems = append(problems, d.Problem(e.node.Get("until"), e.path+".until", "window-order", "the entry ends before it begins", ""))
 			continue
 		}
 		problems = append(problems, contradictions(d, entries, e)...)
@@ -58,7 +58,7 @@ func contradictions(d *schema.Declaration, entries []entry, e entry) schema.Prob
 		leaves(e.node.Get("set"), "", func(leaf *schema.Node, path string) {
 			if there := other.node.Get("set").At(path); there != nil && !same(there, leaf) {
 				problems = append(problems, d.Problem(leaf, e.path+".set."+path, "window-order",
-					fmt.Sprintf("it sets %s to %s while the entry at %s sets it to %s", path, show(leaf), d.Pos(other.node), show(there)), "let the two not overlap"))
+					fmt.Sprintf("%s, and the entry at %s, which overlaps this one, sets it to %s", show(leaf), d.Pos(other.node), show(there)), "let the two agree, or not overlap"))
 			}
 		})
 	}

@@ -111,9 +111,12 @@ func scanUsers(c Conn, s scope) iter.Seq2[stored, error] {
 	return func(yield func(stored, error) bool) {
 		users := s.run(c, selectUsers)
 		defer users.Close()
-		kids := openChildren(c, s)
+		var kids children
 		defer kids.close()
 		for users.Next() {
+			if !kids.open {
+				kids = openChildren(c, s)
+			}
 			v := users.Values()
 			row := loadUser(v)
 			kids.load(&row, text(v[0]), text(v[1]))
@@ -168,11 +171,13 @@ func target(kind schema.Kind, v []any, to []schema.Address) schema.Resource {
 
 // children are the tables that hang on mailuser, each walked in key order.
 type children struct {
+	open                                             bool
 	forwards, delegates, networks, windows, observed child
 }
 
-func openChildren(c Conn, s scope) *children {
-	return &children{
+func openChildren(c Conn, s scope) children {
+	return children{
+		open:      true,
 		forwards:  child{Rows: s.run(c, selectForwards)},
 		delegates: child{Rows: s.run(c, selectDelegate)},
 		networks:  child{Rows: s.run(c, selectNetworks)},
@@ -186,6 +191,9 @@ func (k *children) each() [5]*child {
 }
 
 func (k *children) close() {
+	if !k.open {
+		return
+	}
 	for _, c := range k.each() {
 		c.Close()
 	}
@@ -211,19 +219,24 @@ func (k *children) load(s *stored, domain, local string) {
 		u.Permissions.TrustedNetworks = append(u.Permissions.TrustedNetworks, text(v[2]))
 	}
 	for v := k.windows.next(domain, local); v != nil; v = k.windows.next(domain, local) {
-		k.window(u.Permissions.AccessHours, v[2:])
+		addWindow(u.Permissions.AccessHours, v[2:])
+	}
+	if u.Permissions.AccessHours != nil {
+		schema.Normalize(u) // another writer may have numbered the windows differently
 	}
 	for v := k.observed.next(domain, local); v != nil; v = k.observed.next(domain, local) {
 		load(observedFields(&s.Observed), v[2:])
 	}
 }
 
-// window adds one window; those of a user without hours mean nothing.
-func (k *children) window(h *schema.AccessHours, v []any) {
-	if h == nil {
+// addWindow adds one window; those of a user without hours mean nothing.
+func addWindow(h *schema.AccessHours, v []any) {
+	dow, _ := v[0].(int64)
+	start, _ := v[1].(int64)
+	end, _ := v[2].(int64)
+	if h == nil || dow < 1 || dow > 7 {
 		return
 	}
-	dow, start, end := v[0].(int64), v[1].(int64), v[2].(int64)
 	day := h.Days()[dow-1]
 	*day = append(*day, schema.Hours{Start: int(start), End: int(end)})
 }

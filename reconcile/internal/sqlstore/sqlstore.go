@@ -44,6 +44,7 @@ type Dialect struct {
 	Text   string // the type of a text that is compared bytewise
 	Int    string // the type of a whole number of 64 bits
 	Table  string // what follows the columns of a table
+	Wide   string // the same, of a table with long rows
 	Tables string // the query for the names of all tables
 	Extra  fs.FS  // migrations/*.sql that only this database has
 }

@@ -26,13 +26,18 @@ func Format(file string, text []byte) ([]byte, error) {
 }
 
 func format(source string) ([]byte, error) {
+	if err := acceptable(source); err != nil {
+		return nil, err
+	}
 	t, err := parse(strings.ReplaceAll(source, "\r\n", "\n"))
 	if err != nil {
 		return nil, err
 	}
 	for _, doc := range t.docs {
 		if doc.root != nil {
-			arrange(doc.root, shapeOfDocument(doc.root))
+			shape := shapeOfDocument(doc.root)
+			doc.root.order(shape)
+			doc.root.fold(shape)
 		}
 	}
 	want := t.values()

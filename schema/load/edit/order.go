@@ -17,6 +17,7 @@ import (
 type shape struct {
 	names   []string
 	fields  map[string]*shape
+	list    bool
 	address bool
 }
 
@@ -36,10 +37,11 @@ var shapes = sync.OnceValue(func() map[schema.Kind]*shape {
 })
 
 func shapeOf(t reflect.Type) *shape {
+	isList := t.Kind() == reflect.Slice
 	for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
 		t = t.Elem()
 	}
-	s := &shape{address: t == reflect.TypeFor[schema.Address]()}
+	s := &shape{list: isList, address: t == reflect.TypeFor[schema.Address]()}
 	if t.Kind() != reflect.Struct || reflect.PointerTo(t).Implements(reflect.TypeFor[encoding.TextUnmarshaler]()) {
 		return s
 	}
@@ -86,20 +88,29 @@ func shapeOfDocument(root *node) *shape {
 	return shapes()[schema.Kind(kind.value.text)]
 }
 
-// arrange puts the keys below n in the order of the law, and addresses in lower
-// case.
-func arrange(n *node, s *shape) {
+// order puts the keys below n in the order of the law.
+func (n *node) order(s *shape) {
+	if s == nil {
+		return
+	}
+	if n.kind == mapping {
+		slices.SortStableFunc(n.entries, func(a, b *entry) int { return s.rank(a.key.text) - s.rank(b.key.text) })
+	}
+	for _, e := range n.entries {
+		e.value.order(s.of(e.key))
+	}
+}
+
+// fold puts the addresses below n in lower case.
+func (n *node) fold(s *shape) {
 	if s == nil {
 		return
 	}
 	if n.kind == text && s.address {
 		n.text = lower(n.text)
 	}
-	if n.kind == mapping {
-		slices.SortStableFunc(n.entries, func(a, b *entry) int { return s.rank(a.key.text) - s.rank(b.key.text) })
-	}
 	for _, e := range n.entries {
-		arrange(e.value, s.of(e.key))
+		e.value.fold(s.of(e.key))
 	}
 }
 

@@ -54,12 +54,16 @@ type entry struct {
 	tail   int       // end of the entry with the comments below its last line
 }
 
+// start is where the key begins, or the value when there is no key.
 func (e *entry) start() int {
 	if e.key != nil {
 		return e.key.start
 	}
 	return e.value.start
 }
+
+// end is where the entry's value ends, or its colon when it has none.
+func (e *entry) end() int { return max(e.colon, e.value.end) }
 
 // above puts comments above the entry, below those that are there.
 func (e *entry) above(cs []comment) {

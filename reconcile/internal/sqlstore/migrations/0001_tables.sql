@@ -1,5 +1,6 @@
 -- The canonical tables: flat, effective rows, so that a mail server's query
--- needs no merging. @TEXT@, @INT@ and @TABLE@ are words of the dialect.
+-- needs no merging. @TEXT@, @INT@, @TABLE@ and @WIDE@ are words of the
+-- dialect.
 -- Booleans are 0 and 1, so that one statement serves every database.
 
 CREATE TABLE domain (
@@ -149,11 +150,11 @@ CREATE TABLE mailops_before_image (
   version       TEXT NOT NULL,         -- of the row before; '' when it did not exist
   version_after TEXT NOT NULL,         -- '' when it exists no more
   renamed_from  TEXT NOT NULL,
-  fields        TEXT NOT NULL,         -- JSON, as in a plan
+  fields        TEXT NOT NULL,         -- JSON: [[path, before, after, origin], ...]
   password      TEXT,                  -- the fingerprint of the hash that was replaced
   mailbox       TEXT NOT NULL,         -- of a deleted user
   PRIMARY KEY (run, n)
-) @TABLE@;
+) @WIDE@;
 CREATE INDEX mailops_before_image_password ON mailops_before_image (password) WHERE password IS NOT NULL;
 
 -- Hashes that no user has any more and a before-image still names.

@@ -1,0 +1,36 @@
+# Everything that a developer or CI runs. `make help` lists it.
+BIN := .build/mailops
+FUZZTIME ?= 30s
+
+.PHONY: help build demo test check fuzz golden lint bench packages
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build .build/mailops
+	CGO_ENABLED=0 go build -trimpath -o $(BIN) ./cmd/mailops
+
+demo: build ## the main job on examples/acme, embedded store
+	@examples/demo.sh $(BIN)
+
+test: packages lint ## all tests, with the race detector
+	go test -race -timeout 20m ./...
+
+check: test golden ## what CI runs, and that golden files are up to date
+	git diff --exit-code
+
+fuzz: ## every fuzz target for FUZZTIME (30s)
+	@.ci/fuzz $(FUZZTIME)
+
+golden: ## rewrite golden files
+	UPDATE=1 go test ./...
+
+lint: ## gofmt and go vet
+	@test -z "$$(gofmt -l cmd schema reconcile examples)" || { gofmt -l cmd schema reconcile examples; exit 1; }
+	go vet ./...
+
+bench: build ## measure validate, plan and apply beside cue vet and a floor
+	go run ./cmd/bench run -mailops $(BIN)
+
+packages: # the race detector needs a C compiler
+	@command -v cc >/dev/null || .ci/packages gcc libc6-dev

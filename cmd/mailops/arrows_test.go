@@ -1,0 +1,133 @@
+package main
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// arrows are the imports that the layout allows between packages of this
+// module, and the modules from outside that only some may use. A package that
+// is not listed may import nothing of this module.
+var arrows = []struct {
+	from    string   // a pattern of path.Match
+	to      []string // packages of this module
+	because string
+}{
+	{"schema", nil, "what a mail user is depends on nothing"},
+	{"schema/confusable", nil, "a table"},
+	{"schema/load", []string{"schema", "schema/confusable"}, "declarations come from any fs.FS, not from git or a store"},
+	{"schema/load/edit", []string{"schema"}, "writing YAML needs the words and nothing else"},
+	{"schema/policy", []string{"schema"}, "the child judges values"},
+	{"schema/resolve", []string{"schema"}, "merging and time are functions of values"},
+	{"reconcile", []string{"schema"}, "the pure middle sees no CUE, YAML, SQL, git or terminal"},
+	{"reconcile/internal/sqlstore", []string{"schema", "reconcile"}, "what the SQL stores share"},
+	{"reconcile/mem", []string{"schema", "reconcile"}, "stores never see each other, CUE, YAML or git"},
+	{"reconcile/sqlite", []string{"schema", "reconcile", "reconcile/internal/sqlstore"}, "stores never see each other, CUE, YAML or git"},
+	{"reconcile/storetest", []string{"schema", "reconcile"}, "the suite knows stores by their interface"},
+	{"cmd/*", []string{"*", "*/*", "*/*/*"}, "commands tie everything together"},
+}
+
+// owners are the packages that may import a module from outside.
+var owners = map[string][]string{
+	"cuelang.org/go":                {"schema/load", "schema/policy"},
+	"gopkg.in/yaml.v3":              {"schema/load", "schema/load/edit", "cmd/bench"},
+	"github.com/ncruces/go-sqlite3": {"reconcile/sqlite"},
+	"github.com/spf13/cobra":        {"cmd/mailops"},
+}
+
+const module = "mailops/"
+
+func TestArrows(t *testing.T) {
+	for pkg, imports := range productionImports(t, "../..") {
+		rule := slices.IndexFunc(arrows, func(a struct {
+			from    string
+			to      []string
+			because string
+		}) bool {
+			return matches(a.from, pkg)
+		})
+		if rule < 0 {
+			t.Errorf("%s is in no arrow: say in arrows what it may import, and why", pkg)
+			continue
+		}
+		for _, imported := range imports {
+			inner, ours := strings.CutPrefix(imported, module)
+			if ours && !slices.ContainsFunc(arrows[rule].to, func(to string) bool { return matches(to, inner) }) {
+				t.Errorf("%s imports %s: %s", pkg, inner, arrows[rule].because)
+			}
+			for outside, allowed := range owners {
+				if (imported == outside || strings.HasPrefix(imported, outside+"/")) && !slices.Contains(allowed, pkg) {
+					t.Errorf("%s imports %s: only %s may", pkg, imported, strings.Join(allowed, ", "))
+				}
+			}
+		}
+	}
+}
+
+func matches(pattern, pkg string) bool {
+	ok, err := path.Match(pattern, pkg)
+	return ok && err == nil
+}
+
+// productionImports parses the imports of every package below root, tests left
+// out.
+func productionImports(t *testing.T, root string) map[string][]string {
+	t.Helper()
+	out := make(map[string][]string)
+	err := filepath.WalkDir(root, func(file string, e fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case e.IsDir() && (strings.HasPrefix(e.Name(), ".") && file != root || e.Name() == "testdata"):
+			return fs.SkipDir
+		case filepath.Ext(file) != ".go" || strings.HasSuffix(file, "_test.go"):
+			return nil
+		}
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly|parser.ParseComments)
+		if err != nil {
+			return err
+		}
+		if len(parsed.Comments) > 0 && strings.HasPrefix(parsed.Comments[0].List[0].Text, "//go:build ignore") {
+			return nil
+		}
+		dir, err := filepath.Rel(root, filepath.Dir(file))
+		if err != nil {
+			return err
+		}
+		pkg := filepath.ToSlash(dir)
+		out[pkg] = append(out[pkg], nil...)
+		for _, spec := range parsed.Imports {
+			name, err := strconv.Unquote(spec.Path.Value)
+			if err != nil {
+				return err
+			}
+			out[pkg] = append(out[pkg], name)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}
+
+// TestTopLevel holds the layout's first line: nothing else lies at the top.
+func TestTopLevel(t *testing.T) {
+	entries, err := filepath.Glob("../../[^.]*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	allowed := []string{"cmd", "schema", "reconcile", "examples", "go.mod", "go.sum", "Makefile", "README.md", "LICENSE"}
+	for _, e := range entries {
+		if !slices.Contains(allowed, filepath.Base(e)) {
+			t.Errorf("%s lies at the top level; does it belong inside one of %s?", filepath.Base(e), strings.Join(allowed[:4], ", "))
+		}
+	}
+}

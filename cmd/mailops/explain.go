@@ -1,0 +1,260 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"mailops/reconcile"
+	"mailops/schema"
+	"mailops/schema/load"
+	"mailops/schema/resolve"
+)
+
+func (a *app) explainCommand() *cobra.Command {
+	cmd := verb("explain ADDRESS[.FIELD] | RULE", "Say where a value comes from, or what a rule is for",
+		"explain ADDRESS.FIELD shows the effective value, the line that set it, what it\noverrode, and what the live store has. explain ADDRESS shows all fields.\nexplain RULE tells what a rule is for, with an example.",
+		cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
+			if rule, ok := schema.RuleNamed(args[0]); ok {
+				a.explainRule(rule)
+				return nil
+			}
+			if !strings.Contains(args[0], "@") && !strings.Contains(args[0], ".") {
+				return usage("there is no rule %q; the rules are %s", args[0], strings.Join(ruleNames(), ", "))
+			}
+			return a.explainValue(cmd.Context(), args[0])
+		})
+	a.atFlag(cmd)
+	a.formats(cmd, "text", "json")
+	cmd.ValidArgsFunction = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+		return ruleNames(), cobra.ShellCompDirectiveNoFileComp
+	}
+	return cmd
+}
+
+func ruleNames() []string {
+	var out []string
+	for _, r := range schema.Rules() {
+		out = append(out, r.ID)
+	}
+	return out
+}
+
+func (a *app) explainRule(r schema.Rule) {
+	fmt.Fprintf(a.out, "%s\n\n%s\n", a.paint(a.out, bold, r.ID), r.Purpose)
+	for _, example := range []struct {
+		title string
+		files []schema.Source
+	}{{"The live store was made from", r.Live}, {"Users own there", r.Owned}, {"This is refused", r.Fail}, {"This is fine", r.Pass}} {
+		for _, f := range example.files {
+			fmt.Fprintf(a.out, "\n%s (%s):\n", example.title, f.File)
+			for line := range strings.Lines(strings.TrimSuffix(f.Text, "\n")) {
+				fmt.Fprintf(a.out, "    %s\n", strings.TrimSuffix(line, "\n"))
+			}
+		}
+	}
+}
+
+// An explained is one field as explain shows it.
+type explained struct {
+	Field string          `json:"field"`
+	Value schema.Value    `json:"value"`
+	Live  schema.Value    `json:"live"`
+	Chain []resolve.Layer `json:"chain"` // from the weakest to the one that counts
+}
+
+func (a *app) explainValue(ctx context.Context, subject string) error {
+	_, w, err := a.want(ctx)
+	if err != nil {
+		return err
+	}
+	resource, path, err := find(w.State, subject)
+	if err != nil {
+		return err
+	}
+	in, err := a.input(ctx, toRead)
+	if err != nil {
+		return err
+	}
+	live := in.Live.State.Find(resource.Key())
+	fields := explainFields(w, resource, live, path)
+	if len(fields) == 0 {
+		return usage("%s has no field %q", resource.Key(), path)
+	}
+	if a.format == "json" {
+		return a.printJSON(struct {
+			Format string `json:"format"`
+			schema.Key
+			Fields []explained `json:"fields"`
+		}{"mailops.explain/v1", resource.Key(), fields})
+	}
+	for _, f := range fields {
+		a.printExplained(f, live != nil, len(fields) == 1)
+	}
+	if observed, ok := in.Live.Observed[resource.Key().Address()]; ok && path == "" {
+		a.printObserved(observed)
+	}
+	return nil
+}
+
+// find takes a subject apart: the longest name of a resource that begins it,
+// and the path of a field behind it. Both may hold dots.
+func find(s schema.State, subject string) (schema.Resource, string, error) {
+	name, path := subject, ""
+	for name != "" {
+		if r := named(s, name); r != nil {
+			return r, path, nil
+		}
+		dot := strings.LastIndexByte(name, '.')
+		if dot < 0 {
+			break
+		}
+		name, path = name[:dot], strings.TrimSuffix(name[dot+1:]+"."+path, ".")
+	}
+	return nil, "", fmt.Errorf("%s is not declared: no user, alias, list or domain of that name", subject)
+}
+
+func named(s schema.State, name string) schema.Resource {
+	if folded, err := load.FoldAddress(name); err == nil {
+		name = string(folded)
+	}
+	for _, kind := range schema.LiveKinds {
+		if r := s.Find(schema.Key{Kind: kind, Name: name}); r != nil {
+			return r
+		}
+	}
+	return nil
+}
+
+func explainFields(w *resolve.Want, resource, live schema.Resource, path string) []explained {
+	var out []explained
+	key := resource.Key()
+	for _, f := range schema.Fields(key.Kind) {
+		if path != "" && f.Path != path && !strings.HasPrefix(f.Path, path+".") {
+			continue
+		}
+		e := explained{Field: f.Path, Value: f.Get(resource), Chain: w.Explain(key, f.Path)}
+		if live != nil {
+			e.Live = f.Get(live)
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+func (a *app) printExplained(f explained, isLive, long bool) {
+	before, after := fieldText(reconcile.FieldChange{Path: f.Field, Before: f.Live, After: f.Value})
+	if f.Field == "password" {
+		before, after = secretText(f.Live), secretText(f.Value)
+	}
+	if !long {
+		at := ""
+		if n := len(f.Chain); n > 0 {
+			at = a.origin(&f.Chain[n-1].Origin)
+		}
+		drift := ""
+		if isLive && f.Live != f.Value {
+			drift = a.paint(a.out, yellow, "   live: "+before)
+		}
+		fmt.Fprintf(a.out, "%s  %s%s%s\n", pad(f.Field, 34), after, at, drift)
+		return
+	}
+	fmt.Fprintf(a.out, "%s = %s\n", f.Field, after)
+	for i := len(f.Chain) - 1; i >= 0; i-- {
+		verb := "overrides"
+		if i == len(f.Chain)-1 {
+			verb = "set by   "
+		}
+		value := f.Chain[i].Value
+		if f.Field == "password" {
+			value = "(a hash)"
+		}
+		fmt.Fprintf(a.out, "  %s %s: %s\n", verb, f.Chain[i].Origin, value)
+	}
+	if isLive {
+		fmt.Fprintf(a.out, "  live      %s\n", before)
+	} else {
+		fmt.Fprintln(a.out, "  live      not there yet")
+	}
+}
+
+func secretText(v schema.Value) string {
+	if v == "" {
+		return "none"
+	}
+	return "(set)"
+}
+
+func (a *app) printObserved(o schema.Observed) {
+	fmt.Fprintln(a.out, "\nWhat the user owns, as the store reports it:")
+	for _, line := range []struct{ name, value string }{
+		{"add-on protocol", o.AddOnProtocol}, {"add-on sharing", o.AddOnSharing}, {"add-on mailbox", o.AddOnMailbox}, {"backup", o.Backup},
+	} {
+		if line.value != "" {
+			fmt.Fprintf(a.out, "  %s  %s\n", pad(line.name, 24), line.value)
+		}
+	}
+	if o.AddOnProtocol != "" {
+		fmt.Fprintf(a.out, "  %s  %v\n", pad("saved since activation", 24), o.AddOnSaved)
+	}
+	if o.StorageUsed > 0 {
+		fmt.Fprintf(a.out, "  %s  %s\n", pad("storage used", 24), schema.Bytes(o.StorageUsed))
+	}
+}
+
+func (a *app) routeCommand() *cobra.Command {
+	cmd := verb("route ADDRESS", "Say where mail to an address ends up",
+		"route follows mail to an address through aliases, lists, forwardings and\ncatch-alls: as it is live, and as it is wanted.",
+		cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error { return a.route(cmd.Context(), args[0]) })
+	a.atFlag(cmd)
+	a.formats(cmd, "text", "json")
+	return cmd
+}
+
+func (a *app) route(ctx context.Context, to string) error {
+	address, err := load.FoldAddress(to)
+	if err != nil {
+		return usage("%s: %w", to, err)
+	}
+	_, w, err := a.want(ctx)
+	if err != nil {
+		return err
+	}
+	in, err := a.input(ctx, toRead)
+	if err != nil {
+		return err
+	}
+	live, want := reconcile.NewRouter(in.Live.State).Route(address), reconcile.NewRouter(w.State).Route(address)
+	if a.format == "json" {
+		return a.printJSON(struct {
+			Format string        `json:"format"`
+			Live   reconcile.Hop `json:"live"`
+			Want   reconcile.Hop `json:"want"`
+		}{"mailops.route/v1", live, want})
+	}
+	if fmt.Sprint(live) == fmt.Sprint(want) {
+		fmt.Fprintln(a.out, "live and wanted:")
+		a.printHop(want, 1)
+		return nil
+	}
+	fmt.Fprintln(a.out, "live:")
+	a.printHop(live, 1)
+	fmt.Fprintln(a.out, "wanted:")
+	a.printHop(want, 1)
+	return nil
+}
+
+var hopWords = map[reconcile.HopKind]string{
+	reconcile.Delivered: "mailbox", reconcile.Forwarded: "forwarded, no copy kept", reconcile.Refused: "refused: no mail is accepted",
+	reconcile.ViaAlias: "alias", reconcile.ViaList: "list", reconcile.CatchAll: "unknown, taken by the catch-all",
+	reconcile.Unknown: "refused: no such address", reconcile.Outside: "outside of the organization", reconcile.Circle: "goes in a circle",
+}
+
+func (a *app) printHop(h reconcile.Hop, depth int) {
+	fmt.Fprintf(a.out, "%s%s  %s\n", strings.Repeat("  ", depth), h.Address, a.paint(a.out, dim, hopWords[h.Is]))
+	for _, next := range h.Next {
+		a.printHop(next, depth+1)
+	}
+}

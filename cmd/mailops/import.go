@@ -1,0 +1,48 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"mailops/reconcile"
+	"mailops/schema/load"
+	"mailops/schema/load/edit"
+)
+
+func (a *app) importCommand() *cobra.Command {
+	var name string
+	cmd := verb("import [flags] [DIR]", "Write a live store as YAML",
+		"import writes what a live store holds as a new repository in DIR (default: -C), as\na person would write it: what most users share becomes the profile everyone. It\nnever overwrites a file. A plan right after it is empty. Passwords are left out:\nwho has one keeps it.",
+		cobra.MaximumNArgs(1), func(cmd *cobra.Command, args []string) error {
+			dir := a.dir
+			if len(args) == 1 {
+				dir = args[0]
+			}
+			return a.importTo(cmd.Context(), dir, name)
+		})
+	cmd.Flags().StringVar(&name, "name", "imported", "the organization's name")
+	return cmd
+}
+
+func (a *app) importTo(ctx context.Context, dir, name string) error {
+	in, err := a.input(ctx, toRead)
+	if err != nil {
+		return err
+	}
+	if len(in.Live.State) == 0 {
+		return fmt.Errorf("import %s: the store is empty", in.Store)
+	}
+	user, list, err := load.Defaults()
+	if err != nil {
+		return err
+	}
+	files := edit.Import(in.Live.State, edit.Defaults{Organization: name, User: user, List: list})
+	if err := writeNew(dir, files); err != nil {
+		return err
+	}
+	sum := reconcile.Summarize(reconcile.Diff(nil, in.Live.State))
+	fmt.Fprintf(a.out, "Wrote %s for %s into %s. Next:\n  mailops -C %s validate\n  mailops -C %s plan\n", count(len(files), "file"), count(sum.Create, "resource"), dir, dir, dir)
+	return nil
+}

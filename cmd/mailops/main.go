@@ -1,0 +1,23 @@
+// Command mailops keeps mail users the way a repository says they are.
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"mailops/schema/policy"
+)
+
+func main() {
+	if len(os.Args) == 2 && os.Args[1] == policy.ChildArg {
+		os.Exit(policy.Child(os.Stdin, os.Stdout))
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr, env: environ(os.Environ()), now: time.Now}
+	code := a.run(ctx, os.Args[1:])
+	stop()
+	os.Exit(code)
+}

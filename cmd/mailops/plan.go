@@ -1,0 +1,164 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"mailops/reconcile"
+	"mailops/schema"
+	"mailops/schema/load"
+	"mailops/schema/resolve"
+)
+
+// planFlags are the flags of plan, and of apply without a plan file.
+type planFlags struct {
+	only, exclude, allow []string
+	full, diff           bool
+}
+
+func (f *planFlags) add(a *app, cmd *cobra.Command) {
+	cmd.Flags().StringSliceVar(&f.only, "only", nil, "plan these alone: KIND/NAME, with * and ?, such as 'User/*@acme.example'")
+	cmd.Flags().StringSliceVar(&f.exclude, "exclude", nil, "leave these as they are: KIND/NAME, with * and ?")
+	cmd.Flags().StringSliceVar(&f.allow, "allow", nil, "lift one guard for this plan, such as deletes=7")
+	cmd.Flags().BoolVar(&f.full, "full", false, "show every field of what is created and deleted")
+	cmd.Flags().BoolVar(&f.diff, "diff", false, "show changes as unified YAML differences")
+	cmd.Flags().StringVar(&a.actor, "actor", "", "the address of the administrator who asks")
+	a.atFlag(cmd)
+}
+
+func (a *app) planCommand() *cobra.Command {
+	var flags planFlags
+	var out string
+	var detailed bool
+	cmd := verb("plan [flags]", "Show what the declarations change in the live store",
+		"plan compares the live store with the declarations and shows what apply would do,\nand what that means to people. It changes nothing.",
+		cobra.NoArgs, func(cmd *cobra.Command, _ []string) error {
+			p, err := a.plan(cmd.Context(), flags, toRead)
+			if err != nil {
+				return err
+			}
+			if out != "" {
+				if err := savePlan(out, p.Plan); err != nil {
+					return err
+				}
+			}
+			if err := a.showPlan(p, flags); err != nil {
+				return err
+			}
+			if detailed && len(p.Changes) > 0 {
+				return errChanges
+			}
+			return nil
+		})
+	flags.add(a, cmd)
+	cmd.Flags().StringVar(&out, "out", "", "save the plan to this file, for apply")
+	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit 2 when the plan has changes")
+	a.formats(cmd, "text", "json")
+	return cmd
+}
+
+// A planned is a plan with what it was made from.
+type planned struct {
+	*reconcile.Plan
+	in   reconcile.Input
+	want *resolve.Want
+}
+
+// plan makes the plan from the declarations to the live store.
+func (a *app) plan(ctx context.Context, flags planFlags, how access) (*planned, error) {
+	decls, w, err := a.want(ctx)
+	if err != nil {
+		return nil, err
+	}
+	in, err := a.input(ctx, how)
+	if err != nil {
+		return nil, err
+	}
+	if in.Allow, err = allowances(flags.allow); err != nil {
+		return nil, err
+	}
+	in.Want, in.Organization, in.At, in.Revision = w.State, w.Organization, w.At.UTC(), "worktree:"+decls.Digest
+	in.Only, in.Exclude, in.Provenance, in.Notes = flags.only, flags.exclude, w, notes(w)
+	p, err := reconcile.New(in)
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return &planned{p, in, w}, nil
+}
+
+// input reads what a plan needs to know of the live store.
+func (a *app) input(ctx context.Context, how access) (reconcile.Input, error) {
+	defer a.progress("reading the live store")()
+	var in reconcile.Input
+	if a.actor != "" {
+		actor, err := load.FoldAddress(a.actor)
+		if err != nil {
+			return in, usage("--actor %s: %w", a.actor, err)
+		}
+		in.Actor = actor
+	}
+	s, name, err := a.open(ctx, how)
+	if err != nil {
+		return in, err
+	}
+	defer s.Close()
+	in.Store = name
+	if in.Live, err = reconcile.ReadLive(ctx, s); err != nil {
+		return in, err
+	}
+	runs, err := s.Runs(ctx, 1)
+	if len(runs) > 0 {
+		in.Last = &runs[0]
+	}
+	return in, err
+}
+
+func allowances(given []string) ([]reconcile.Allowance, error) {
+	var out []reconcile.Allowance
+	for _, s := range given {
+		allow, err := reconcile.ParseAllowance(s)
+		if err != nil {
+			return nil, usageError{err}
+		}
+		out = append(out, allow)
+	}
+	return out, nil
+}
+
+// showPlan prints a plan in the format that was asked for.
+func (a *app) showPlan(p *planned, flags planFlags) error {
+	if a.format == "json" {
+		return a.printJSON(p.Plan)
+	}
+	view := planView{Plan: p.Plan, full: flags.full, live: p.in.Live.State}
+	if p.want != nil {
+		view.name, view.next, view.timezone = p.in.Organization.Name, p.want.Next, p.in.Organization.Timezone
+	}
+	if flags.diff {
+		return a.printDiffs(view)
+	}
+	a.printPlan(view)
+	return nil
+}
+
+// savePlan writes a plan for a later apply. It holds no secrets, but it says
+// who works where: only its owner may read it.
+func savePlan(file string, p *reconcile.Plan) error {
+	data, err := json.MarshalIndent(p, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(file, append(data, '\n'), 0o600); err != nil {
+		return fmt.Errorf("save plan: %w", err)
+	}
+	return nil
+}
+
+// keyOf names a user.
+func keyOf(address schema.Address) schema.Key {
+	return schema.Key{Kind: schema.KindUser, Name: string(address)}
+}

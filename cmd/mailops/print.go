@@ -1,0 +1,417 @@
+package main
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"mailops/reconcile"
+	"mailops/schema"
+	"mailops/schema/resolve"
+)
+
+// A planView is a plan and what its text form needs beside it.
+type planView struct {
+	*reconcile.Plan
+	name     string // of the organization
+	timezone string // in which times are shown
+	next     *resolve.Transition
+	live     schema.State
+	full     bool
+}
+
+// The colours of the terminal, by meaning.
+const (
+	red    = "31"
+	green  = "32"
+	yellow = "33"
+	dim    = "2"
+	bold   = "1"
+)
+
+// paint colours a text for a terminal; elsewhere, and where NO_COLOR is set
+// (no-color.org), it leaves it alone.
+func (a *app) paint(stream io.Writer, colour, text string) string {
+	if a.env["NO_COLOR"] != "" || a.env["TERM"] == "dumb" || !terminal(stream) {
+		return text
+	}
+	return "\x1b[" + colour + "m" + text + "\x1b[0m"
+}
+
+// printProblems shows every problem with its hint, and how many there are.
+func (a *app) printProblems(w io.Writer, problems schema.Problems) {
+	for _, p := range problems {
+		fmt.Fprintln(w, a.paint(w, red, p.String()))
+		if p.Hint != "" {
+			fmt.Fprintln(w, "  hint:", p.Hint)
+		}
+	}
+	fmt.Fprintf(w, "%s; `mailops explain RULE` tells what a rule is for\n", count(len(problems), "problem"))
+}
+
+// count prints a number and a noun.
+func count(n int, noun string) string {
+	switch {
+	case n == 1:
+		return "1 " + noun
+	case strings.HasSuffix(noun, "s"):
+		noun += "e"
+	case strings.HasSuffix(noun, "y"):
+		noun = strings.TrimSuffix(noun, "y") + "ie"
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// printPlan shows a plan to a person: what it means first, then every change
+// grouped by resource, then what the rules say, and one line that sums it up.
+func (a *app) printPlan(v planView) {
+	w := a.out
+	if v.Undoes > 0 {
+		fmt.Fprintf(w, "%s\n", a.paint(w, bold, fmt.Sprintf("Plan to undo run %d on %s", v.Undoes, v.Store)))
+	} else {
+		fmt.Fprintf(w, "%s\n", a.paint(w, bold, fmt.Sprintf("Plan for %s on %s", v.name, v.Store)))
+	}
+	a.printEffects(v.Effects)
+	if len(v.Changes) > 0 {
+		fmt.Fprintf(w, "\n%s\n", a.paint(w, bold, "Changes"))
+		width := pathWidth(v.Changes)
+		for i := range v.Changes {
+			a.printChange(v, &v.Changes[i], width)
+		}
+	}
+	if len(v.Findings) > 0 {
+		fmt.Fprintf(w, "\n%s\n", a.paint(w, bold, "What the rules say"))
+		a.printFindings(w, v.Findings)
+	}
+	fmt.Fprintf(w, "\n%s\n", a.paint(w, bold, summary(v.Plan)))
+	if v.next != nil {
+		fmt.Fprintf(w, "Next change by itself: %s, %s: %s.\n", shown(v.next.At, v.timezone), v.next.User, v.next.Reason)
+	}
+}
+
+// shown prints an instant as the organization's clocks show it.
+func shown(t time.Time, timezone string) string {
+	loc, err := time.LoadLocation(timezone)
+	if err != nil {
+		loc = time.UTC
+	}
+	return t.In(loc).Format("2006-01-02 15:04 MST")
+}
+
+func summary(p *reconcile.Plan) string {
+	s := p.Summary
+	if s.Total() == 0 {
+		return "Nothing to do: the live store is as declared."
+	}
+	line := fmt.Sprintf("%d to create, %d to update, %d to delete.", s.Create, s.Update, s.Delete)
+	if n := len(p.Refusals()); n > 0 {
+		line += fmt.Sprintf(" Refused by %s.", count(n, "finding"))
+	}
+	return line
+}
+
+var marks = map[reconcile.Severity]struct{ mark, colour string }{
+	reconcile.Info:    {"·", dim},
+	reconcile.Warning: {"!", yellow},
+	reconcile.Severe:  {"‼", red},
+	reconcile.Refuse:  {"✗", red},
+}
+
+func (a *app) printEffects(effects []reconcile.Effect) {
+	if len(effects) == 0 {
+		return
+	}
+	fmt.Fprintf(a.out, "\n%s\n", a.paint(a.out, bold, "What it means"))
+	for _, e := range effects {
+		m := marks[e.Severity]
+		fmt.Fprintf(a.out, "  %s %s\n", a.paint(a.out, m.colour, m.mark), e.Text)
+	}
+}
+
+// printFindings shows findings and, for one that refuses, the exact flag that
+// lifts it.
+func (a *app) printFindings(w io.Writer, findings []reconcile.Finding) {
+	for _, f := range findings {
+		m, note := marks[f.Severity], ""
+		switch {
+		case f.Lifted:
+			m, note = marks[reconcile.Warning], " (lifted)"
+		case f.Severity == reconcile.Refuse && f.Allow != "":
+			note = "\n      --allow " + f.Allow + " lifts this for one plan"
+		case f.Severity == reconcile.Refuse:
+			note = "\n      nothing lifts this: change the declarations, or leave the resource out with --exclude"
+		}
+		fmt.Fprintf(w, "  %s %s: %s%s\n", a.paint(w, m.colour, m.mark), f.Rule, f.Text, note)
+	}
+}
+
+// pathWidth is how wide the column of field paths is.
+func pathWidth(changes []reconcile.Change) int {
+	width := 0
+	for _, c := range changes {
+		for _, f := range c.Fields {
+			if c.Op == reconcile.OpUpdate {
+				width = max(width, len(f.Path))
+			}
+		}
+	}
+	return width
+}
+
+var ops = map[reconcile.Op]struct{ mark, colour, past string }{
+	reconcile.OpCreate: {"+", green, "created"},
+	reconcile.OpUpdate: {"~", yellow, "updated"},
+	reconcile.OpDelete: {"-", red, "deleted"},
+}
+
+func (a *app) printChange(v planView, c *reconcile.Change, width int) {
+	op := ops[c.Op]
+	fmt.Fprintf(a.out, "  %s %s\n", a.paint(a.out, op.colour, op.mark), headline(v, c))
+	if c.Op != reconcile.OpUpdate && !v.full {
+		return
+	}
+	values := make([]string, len(c.Fields))
+	valueWidth := 0
+	for i, f := range c.Fields {
+		values[i] = sides(c.Op, f)
+		if n := utf8.RuneCountInString(values[i]); n <= narrow {
+			valueWidth = max(valueWidth, n)
+		}
+	}
+	for i, f := range c.Fields {
+		fmt.Fprintf(a.out, "      %s %s  %s%s\n", a.paint(a.out, op.colour, op.mark), pad(f.Path, width), pad(values[i], valueWidth), a.origin(f.Origin))
+	}
+}
+
+// narrow is the width, in characters, up to which values stand in a column.
+const narrow = 32
+
+// sides prints what a field was and will be; only the one of them that there is
+// when the resource comes or goes.
+func sides(op reconcile.Op, f reconcile.FieldChange) string {
+	before, after := fieldText(f)
+	switch {
+	case op == reconcile.OpCreate:
+		return after
+	case op == reconcile.OpDelete:
+		return before
+	case utf8.RuneCountInString(before)+utf8.RuneCountInString(after) > 2*narrow:
+		return before + "\n          → " + after
+	}
+	return before + " → " + after
+}
+
+// origin says which line set a value.
+func (a *app) origin(o *schema.Origin) string {
+	if o == nil {
+		return ""
+	}
+	at := fmt.Sprintf("%s:%d", o.File, o.Line)
+	if o.Via != "" {
+		at += " (" + o.Via + ")"
+	}
+	return "   " + a.paint(a.out, dim, at)
+}
+
+func pad(s string, width int) string {
+	return s + strings.Repeat(" ", max(0, width-utf8.RuneCountInString(s)))
+}
+
+// headline names the resource, and says of one that comes or goes what it is.
+func headline(v planView, c *reconcile.Change) string {
+	name := c.Name
+	if u, ok := v.live.Find(c.Key).(*schema.User); ok && u.Name != "" {
+		name += "  " + u.Name
+	}
+	if f := c.Field("name"); f != nil && f.After != "" && c.Op == reconcile.OpCreate {
+		name += "  " + f.After.Text()
+	}
+	noun := map[schema.Kind]string{schema.KindDomain: "domain", schema.KindUser: "user", schema.KindAlias: "alias", schema.KindList: "list"}[c.Kind]
+	switch c.Op {
+	case reconcile.OpCreate:
+		return fmt.Sprintf("%s: %s created%s", name, noun, digest(c))
+	case reconcile.OpDelete:
+		return fmt.Sprintf("%s: %s deleted", name, noun)
+	}
+	if c.Kind == schema.KindUser {
+		return name
+	}
+	return name + "  " + noun
+}
+
+// digest says in a few words what a created resource is like.
+func digest(c *reconcile.Change) string {
+	var words []string
+	add := func(path, format string) {
+		if f := c.Field(path); f != nil {
+			words = append(words, fmt.Sprintf(format, f.After.Text()))
+		}
+	}
+	add("to", "to %s")
+	add("posting", "posting by %s")
+	if f := c.Field("members"); f != nil {
+		words = append(words, count(len(f.After.Strings()), "member"))
+	}
+	if c.Kind == schema.KindUser {
+		words = append(words, userWords(c)...)
+	}
+	add("catchAll", "catch-all to %s")
+	if c.From != "" {
+		words = append(words, "takes over the mailbox of "+string(c.From))
+	}
+	if len(words) == 0 {
+		return ""
+	}
+	return " (" + strings.Join(words, ", ") + ")"
+}
+
+// userWords are what an administrator asks first about a new user: what it
+// costs, how they get in, and what is unusual.
+func userWords(c *reconcile.Change) []string {
+	after := func(path string) string {
+		if f := c.Field(path); f != nil {
+			return f.After.Text()
+		}
+		return ""
+	}
+	words := []string{after("accountType")}
+	if q := after("quota"); q != schema.Unlimited.String() {
+		words = append(words, q)
+	}
+	for _, unusual := range []struct{ path, usual string }{{"role", schema.RoleMember}, {"status", schema.StatusActive}} {
+		if v := after(unusual.path); v != unusual.usual {
+			words = append(words, v)
+		}
+	}
+	for _, way := range []struct{ path, word string }{
+		{"mailboxActions.imap", "IMAP"}, {"mailboxActions.pop", "POP"}, {"mailboxActions.activeSync", "ActiveSync"},
+	} {
+		if after(way.path) == "on" {
+			words = append(words, way.word)
+		}
+	}
+	if after("lock.mailAddOn") == schema.Locked {
+		words = append(words, "mail add-on locked")
+	}
+	return words
+}
+
+// fieldText prints the two sides of a field. A secret shows only that it
+// changes; of a list that grows and shrinks, only what comes and goes.
+func fieldText(f reconcile.FieldChange) (before, after string) {
+	if f.Path == "password" {
+		return map[bool]string{true: "none", false: "(set)"}[f.Before == ""], map[bool]string{true: "none", false: "(changed)"}[f.After == ""]
+	}
+	if strings.HasPrefix(string(f.Before+f.After), "[") && f.Before != "" && f.After != "" {
+		return listText(f.Before.Strings(), f.After.Strings())
+	}
+	return cmp.Or(structText(f, f.Before), f.Before.Text()), cmp.Or(structText(f, f.After), f.After.Text())
+}
+
+// listText shows the elements that differ, and how many there are.
+func listText(before, after []string) (string, string) {
+	const all = 3 // elements that are shown whole
+	if len(before) <= all && len(after) <= all {
+		return strings.Join(before, ", "), strings.Join(after, ", ")
+	}
+	var parts []string
+	for _, s := range after {
+		if !slices.Contains(before, s) {
+			parts = append(parts, "+"+s)
+		}
+	}
+	for _, s := range before {
+		if !slices.Contains(after, s) {
+			parts = append(parts, "-"+s)
+		}
+	}
+	return fmt.Sprint(len(before)), fmt.Sprintf("%d (%s)", len(after), strings.Join(parts, ", "))
+}
+
+// structText prints access hours and travel mode, the two fields that are
+// structures, as a person would say them; "" for any other value.
+func structText(f reconcile.FieldChange, v schema.Value) string {
+	switch {
+	case strings.HasSuffix(f.Path, "accessHours") && v == "":
+		return "unrestricted"
+	case !strings.HasPrefix(string(v), "{"):
+		return ""
+	}
+	var travel schema.TravelMode
+	if json.Unmarshal([]byte(v), &travel) == nil && travel.Until != "" {
+		return "until " + travel.Until
+	}
+	var hours schema.AccessHours
+	if json.Unmarshal([]byte(v), &hours) != nil {
+		return ""
+	}
+	return hoursText(&hours)
+}
+
+// hoursText prints hours with equal days together: mon-fri 09:00-17:00.
+func hoursText(h *schema.AccessHours) string {
+	var parts []string
+	days := h.Days()
+	for i := 0; i < len(days); {
+		j := i + 1
+		for j < len(days) && slices.Equal(*days[i], *days[j]) {
+			j++
+		}
+		name := schema.Weekdays[i]
+		if j-i > 1 {
+			name += "-" + schema.Weekdays[j-1]
+		}
+		if len(*days[i]) > 0 {
+			hours := make([]string, len(*days[i]))
+			for k, w := range *days[i] {
+				hours[k] = w.String()
+			}
+			parts = append(parts, name+" "+strings.Join(hours, " "))
+		}
+		i = j
+	}
+	if len(parts) == 0 {
+		parts = []string{"always closed"}
+	}
+	return strings.Join(parts, ", ") + " (" + h.Timezone + ")"
+}
+
+// progress says on a terminal what takes longer than a second; the function
+// that it returns takes the line back.
+func (a *app) progress(doing string) (done func()) {
+	if !terminal(a.err) {
+		return func() {}
+	}
+	start := time.Now()
+	stop := make(chan struct{})
+	stopped := make(chan struct{})
+	go func() {
+		defer close(stopped)
+		tick := time.NewTicker(time.Second)
+		defer tick.Stop()
+		for {
+			select {
+			case <-tick.C:
+				fmt.Fprintf(a.err, "\r\x1b[K%s … %ds", doing, int(time.Since(start).Seconds()))
+			case <-stop:
+				if time.Since(start) >= time.Second {
+					fmt.Fprint(a.err, "\r\x1b[K")
+				}
+				return
+			}
+		}
+	}()
+	return func() {
+		select {
+		case <-stop:
+		default:
+			close(stop)
+			<-stopped
+		}
+	}
+}

@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"time"
+
+	"mailops/reconcile"
+	"mailops/schema"
+	"mailops/schema/load"
+	"mailops/schema/policy"
+	"mailops/schema/resolve"
+)
+
+// want reads the declarations, resolves them at the instant of --at, and holds
+// the result against the organization's policies. Every problem of every step
+// is in the error, a schema.Problems.
+func (a *app) want(ctx context.Context) (*schema.Declarations, *resolve.Want, error) {
+	defer a.progress("reading the declarations")()
+	decls, problems, err := a.declarations(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	w, more := resolve.At(decls, a.now(), a.env)
+	if a.at != "" {
+		at, err := parseAt(a.at, w.Organization.Timezone)
+		if err != nil {
+			return nil, nil, err
+		}
+		w, more = resolve.At(decls, at, a.env)
+	}
+	problems = append(problems, more...)
+	violations, err := a.judge(ctx, decls, w)
+	if err != nil {
+		return nil, nil, err
+	}
+	return decls, w, append(problems, violations...).Err()
+}
+
+// declarations reads the repository under -C. Its root is fenced: no link leads
+// out of it.
+func (a *app) declarations(ctx context.Context) (*schema.Declarations, schema.Problems, error) {
+	root, err := os.OpenRoot(a.dir)
+	if err != nil {
+		return nil, nil, fmt.Errorf("%w: %w", errRepository, err)
+	}
+	defer root.Close()
+	decls, problems, err := load.FS(ctx, root.FS())
+	if err != nil {
+		return nil, nil, fmt.Errorf("%w: %s: %w", errRepository, a.dir, err)
+	}
+	return decls, problems, nil
+}
+
+// judge holds the effective resources against the organization's own CUE, and
+// places each violation at the line that set the value.
+func (a *app) judge(ctx context.Context, decls *schema.Declarations, w *resolve.Want) (schema.Problems, error) {
+	violations, err := policy.Check(ctx, decls.Policies, w.State, policy.Limits{})
+	if err != nil {
+		return nil, err
+	}
+	var problems schema.Problems
+	for _, v := range violations {
+		if v.Key.Name == "" {
+			problems = append(problems, schema.Problem{Pos: v.Policy, Rule: "policy", Message: v.Message, Hint: v.Hint})
+			continue
+		}
+		problems = append(problems, w.Problem(v.Key, v.Path, "policy", fmt.Sprintf("%s: %s", v.Policy, v.Message), v.Hint))
+	}
+	return problems, nil
+}
+
+// parseAt reads the instant of --at: RFC 3339, or a wall-clock time in the
+// organization's time zone.
+func parseAt(s, timezone string) (time.Time, error) {
+	if t, err := time.Parse(time.RFC3339, s); err == nil {
+		return t, nil
+	}
+	loc, err := time.LoadLocation(timezone)
+	if err != nil {
+		loc = time.UTC
+	}
+	for _, layout := range []string{time.DateOnly, "2006-01-02T15:04", "2006-01-02T15:04:05"} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return resolve.Wall(t, loc, false), nil
+		}
+	}
+	return time.Time{}, usage("--at %s: want a time such as 2026-12-24T18:00", s)
+}
+
+// notes are findings about what the environment does not say.
+func notes(w *resolve.Want) []reconcile.Finding {
+	var out []reconcile.Finding
+	for _, u := range w.Unset {
+		out = append(out, reconcile.Finding{Rule: "password-unset", Severity: reconcile.Warning,
+			Text: fmt.Sprintf("the variable %s is not set, so the password of %s is left as it is", u.Variable, u.Address),
+			Keys: []schema.Key{{Kind: schema.KindUser, Name: string(u.Address)}}})
+	}
+	return out
+}

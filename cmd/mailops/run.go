@@ -1,0 +1,238 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"mailops/reconcile"
+	"mailops/schema"
+)
+
+// An app is one run of the program: its streams, environment and clock, and
+// the flags that every verb shares.
+type app struct {
+	in       io.Reader
+	out, err io.Writer
+	env      map[string]string
+	now      func() time.Time
+
+	dir    string // -C
+	store  string // --store
+	format string // --format
+	at     string // --at
+	actor  string // --actor
+}
+
+// environ turns the environment into a map.
+func environ(pairs []string) map[string]string {
+	out := make(map[string]string, len(pairs))
+	for _, pair := range pairs {
+		name, value, _ := strings.Cut(pair, "=")
+		out[name] = value
+	}
+	return out
+}
+
+// The exit codes. The table in exitCodes is what --help and the README show.
+const (
+	exitDone        = 0
+	exitFailure     = 1
+	exitChanges     = 2
+	exitUsage       = 3
+	exitInvalid     = 4
+	exitRefused     = 5
+	exitConflict    = 6
+	exitUnreachable = 7
+	exitPartial     = 8
+)
+
+var exitCodes = []struct {
+	code    int
+	meaning string
+}{
+	{exitDone, "done, or nothing to do"},
+	{exitFailure, "another failure"},
+	{exitChanges, "the plan has changes (plan --detailed-exitcode)"},
+	{exitUsage, "wrong usage"},
+	{exitInvalid, "invalid declarations"},
+	{exitRefused, "refused by a guard or rule"},
+	{exitConflict, "the plan is stale, or another apply got in between"},
+	{exitUnreachable, "store or repository unreachable"},
+	{exitPartial, "partly applied (hosted stores only)"},
+}
+
+// A usageError is a command line that makes no sense.
+type usageError struct{ error }
+
+func usage(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+
+var (
+	// errChanges says that a plan has changes, where that was asked.
+	errChanges = errors.New("the plan has changes")
+	// errSaid is a failure that has been told already.
+	errSaid = errors.New("said already")
+	// errRepository says that the declarations cannot be read at all.
+	errRepository = errors.New("repository unreachable")
+)
+
+// run carries out a command line and returns the exit code.
+func (a *app) run(ctx context.Context, args []string) int {
+	root := a.root()
+	root.SetArgs(args)
+	root.SetIn(a.in)
+	root.SetOut(a.out)
+	root.SetErr(a.err)
+	err := root.ExecuteContext(ctx)
+	code := exitCode(err)
+	if err != nil && !errors.Is(err, errSaid) && !errors.Is(err, errChanges) {
+		a.complain(err)
+	}
+	return code
+}
+
+// exitCode is the one place that gives errors their exit codes.
+func exitCode(err error) int {
+	var problems schema.Problems
+	var wrong usageError
+	switch {
+	case err == nil:
+		return exitDone
+	case errors.Is(err, errChanges):
+		return exitChanges
+	case errors.As(err, &wrong):
+		return exitUsage
+	case errors.As(err, &problems):
+		return exitInvalid
+	case errors.Is(err, reconcile.ErrRefused):
+		return exitRefused
+	case errors.Is(err, reconcile.ErrConflict), errors.Is(err, reconcile.ErrBusy), errors.Is(err, reconcile.ErrNoSecret):
+		return exitConflict
+	case errors.Is(err, reconcile.ErrUnreachable), errors.Is(err, reconcile.ErrNewer), errors.Is(err, errRepository):
+		return exitUnreachable
+	}
+	return exitFailure
+}
+
+// complain tells an error: each line of it, with the program's name before the
+// first. Problems and refusals are shown in full.
+func (a *app) complain(err error) {
+	var problems schema.Problems
+	var refused *reconcile.RefusedError
+	var conflict *reconcile.ConflictError
+	switch {
+	case errors.As(err, &problems):
+		a.printProblems(a.err, problems)
+	case errors.As(err, &refused):
+		fmt.Fprintln(a.err, "mailops: refused; nothing was changed")
+		a.printFindings(a.err, refused.Findings)
+	case errors.As(err, &conflict):
+		fmt.Fprintln(a.err, "mailops: the live store has moved since the plan was made; nothing was changed")
+		for _, c := range conflict.Conflicts {
+			fmt.Fprintf(a.err, "  %s %s\n", c.Key, c.Reason)
+		}
+		fmt.Fprintln(a.err, "  hint: plan again")
+	default:
+		fmt.Fprintln(a.err, "mailops:", err)
+		if hint := hintFor(err); hint != "" {
+			fmt.Fprintln(a.err, "  hint:", hint)
+		}
+	}
+}
+
+// hintFor says what to do about an error that people meet.
+func hintFor(err error) string {
+	var wrong usageError
+	switch {
+	case errors.Is(err, reconcile.ErrBusy):
+		return "wait until it is done, and try again"
+	case errors.Is(err, reconcile.ErrNewer):
+		return "install the version of mailops that wrote it, or a newer one"
+	case errors.Is(err, reconcile.ErrNoSecret):
+		return "plan again from the declarations that hold it"
+	case errors.Is(err, errRepository) && errors.Is(err, fs.ErrNotExist):
+		return "go to the folder of mailops.yaml, or name it with -C; `mailops init DIR` makes a new one"
+	case errors.As(err, &wrong):
+		return "mailops help lists the verbs; mailops VERB --help the flags of one"
+	}
+	return ""
+}
+
+// root is the command table.
+func (a *app) root() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "mailops",
+		Short: "Keeps mail users the way a repository says they are",
+		Long: "mailops keeps mail users the way a repository says they are: it checks YAML\n" +
+			"declarations, plans what they change in the live store, and applies it.",
+		SilenceErrors: true,
+		SilenceUsage:  true,
+	}
+	root.SetHelpTemplate("{{with (or .Long .Short)}}{{. | trimTrailingWhitespaces}}\n\n{{end}}{{.UsageString}}" + exitHelp())
+	root.PersistentFlags().StringVarP(&a.dir, "dir", "C", ".", "the folder of the declarations")
+	root.PersistentFlags().StringVar(&a.store, "store", "", "the live store, such as sqlite:PATH (default $MAILOPS_STORE, else sqlite:.mailops/live.db under the declarations)")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.AddCommand(a.initCommand(), a.validateCommand(), a.planCommand(), a.applyCommand(),
+		a.importCommand(), a.exportCommand(), a.fmtCommand(), a.explainCommand(), a.routeCommand(),
+		a.passwordCommand(), a.historyCommand(), a.undoCommand(), a.schemaCommand(), a.doctorCommand(), a.versionCommand())
+	root.InitDefaultCompletionCmd()
+	root.Args = cobra.ArbitraryArgs
+	root.RunE = func(cmd *cobra.Command, args []string) error {
+		if len(args) > 0 {
+			return usage("there is no verb %q", args[0])
+		}
+		return cmd.Help()
+	}
+	return root
+}
+
+func exitHelp() string {
+	var b strings.Builder
+	b.WriteString("\nExit codes:\n")
+	for _, e := range exitCodes {
+		fmt.Fprintf(&b, "  %d  %s\n", e.code, e.meaning)
+	}
+	return b.String()
+}
+
+// verb makes a command whose wrong arguments are usage errors.
+func verb(use, short, long string, args cobra.PositionalArgs, run func(*cobra.Command, []string) error) *cobra.Command {
+	return &cobra.Command{
+		Use: use, Short: short, Long: long, DisableFlagsInUseLine: true,
+		Args: func(cmd *cobra.Command, given []string) error {
+			if err := args(cmd, given); err != nil {
+				return usageError{err}
+			}
+			return nil
+		},
+		RunE: run,
+	}
+}
+
+// formats adds --format with the formats that a verb has; the first is the
+// default.
+func (a *app) formats(cmd *cobra.Command, names ...string) {
+	format := cmd.Flags().String("format", names[0], strings.Join(names, " | "))
+	cmd.PreRunE = func(*cobra.Command, []string) error {
+		if !slices.Contains(names, *format) {
+			return usage("--format %s: want one of %s", *format, strings.Join(names, ", "))
+		}
+		a.format = *format
+		return nil
+	}
+}
+
+// terminal reports whether a stream is one that a person sits at.
+func terminal(stream any) bool {
+	f, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}

@@ -1,0 +1,56 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"path/filepath"
+	"strings"
+
+	"mailops/reconcile"
+	"mailops/reconcile/mem"
+	"mailops/reconcile/sqlite"
+)
+
+// defaultStore is where live state is when nobody says otherwise, relative to
+// the declarations.
+const defaultStore = ".mailops/live.db"
+
+// An access says what a verb does with the store.
+type access int
+
+const (
+	toRead  access = iota // a store that does not exist yet is an empty one
+	toWrite               // it is created
+)
+
+// A liveStore is what the stores of this program are: a store with its ledger.
+type liveStore interface {
+	reconcile.Store
+	reconcile.Ledger
+}
+
+// opener opens the store of one scheme.
+type opener func(ctx context.Context, rest string, how access) (liveStore, error)
+
+// openers maps the scheme of a store's URL to what opens it.
+var openers = map[string]opener{
+	"sqlite": func(ctx context.Context, path string, how access) (liveStore, error) {
+		return sqlite.Open(ctx, path, sqlite.Options{ReadOnly: how == toRead})
+	},
+	"mem": func(context.Context, string, access) (liveStore, error) { return mem.New(), nil },
+}
+
+// open opens the live store, and names it as plans do.
+func (a *app) open(ctx context.Context, how access) (liveStore, string, error) {
+	url := cmp.Or(a.store, a.env["MAILOPS_STORE"])
+	if url == "" {
+		url = "sqlite:" + filepath.Join(a.dir, defaultStore)
+	}
+	scheme, rest, ok := strings.Cut(url, ":")
+	open := openers[scheme]
+	if !ok || open == nil || (rest == "" && scheme != "mem") {
+		return nil, "", usage("--store %s: want sqlite:PATH or mem:", url)
+	}
+	s, err := open(ctx, rest, how)
+	return s, url, err
+}

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"mailops/schema"
+)
+
+func (a *app) validateCommand() *cobra.Command {
+	cmd := verb("validate [flags]", "Check the declarations, offline",
+		"validate finds every problem in the declarations: YAML, the law, references, rules\nand the organization's own policies. It asks no store and no network.",
+		cobra.NoArgs, a.validate)
+	a.formats(cmd, "text", "json")
+	a.atFlag(cmd)
+	return cmd
+}
+
+func (a *app) atFlag(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&a.at, "at", "", "look at this instant instead of now, such as 2026-12-24T18:00")
+}
+
+// validate prints the problems to stdout: they are what it was asked for.
+func (a *app) validate(cmd *cobra.Command, _ []string) error {
+	decls, w, err := a.want(cmd.Context())
+	var problems schema.Problems
+	if err != nil && !errors.As(err, &problems) {
+		return err
+	}
+	if a.format == "json" {
+		return errors.Join(a.printJSON(struct {
+			Format   string          `json:"format"`
+			Problems schema.Problems `json:"problems"`
+		}{"mailops.problems/v1", append(schema.Problems{}, problems...)}), said(err))
+	}
+	if err != nil {
+		a.printProblems(a.out, problems)
+		return said(err)
+	}
+	kinds := make(map[schema.Kind]int)
+	for _, r := range w.State {
+		kinds[r.Key().Kind]++
+	}
+	fmt.Fprintf(a.out, "All is right: %s, with %s, %s, %s and %s.\n", count(len(decls.All), "declaration"), count(kinds[schema.KindUser], "user"),
+		count(kinds[schema.KindAlias], "alias"), count(kinds[schema.KindList], "list"), count(len(decls.Policies), "policy"))
+	return nil
+}
+
+// said marks an error as told, and keeps its exit code.
+func said(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%w: %w", errSaid, err)
+}
+
+func (a *app) printJSON(v any) error {
+	enc := json.NewEncoder(a.out)
+	enc.SetIndent("", "  ")
+	enc.SetEscapeHTML(false)
+	return enc.Encode(v)
+}

@@ -1,0 +1,164 @@
+package sqlstore
+
+import (
+	"fmt"
+	"math"
+	"time"
+
+	"mailops/reconcile"
+	"mailops/schema"
+)
+
+// record writes the run, and the hashes that it has replaced.
+func (a *apply) record() (int64, error) {
+	last, err := number(a, "SELECT COALESCE(MAX(id), 0) FROM mailops_run")
+	if err != nil {
+		return 0, err
+	}
+	users, err := number(a, "SELECT count(*) FROM mailuser")
+	if err != nil {
+		return 0, err
+	}
+	b, id, sum := a.batch, last+1, reconcile.Summarize(a.batch.Changes)
+	err = a.exec("INSERT INTO mailops_run (id, at, actor, revision, plan, undoes, live_users, creates, updates, deletes)"+
+		" VALUES ("+parameters(1, 10)+")",
+		id, b.At.UTC().Format(time.RFC3339Nano), b.Actor, b.Revision, b.Plan, b.Undoes, users,
+		int64(sum.Create), int64(sum.Update), int64(sum.Delete))
+	if err != nil {
+		return 0, err
+	}
+	for i := range a.steps {
+		if err := a.recordStep(id, int64(i), &a.steps[i]); err != nil {
+			return 0, fmt.Errorf("record the change of %s: %w", a.steps[i].change.Key, err)
+		}
+	}
+	return id, nil
+}
+
+func (a *apply) recordStep(run, n int64, s *step) error {
+	fields, err := packFields(s.change.Fields)
+	if err != nil {
+		return err
+	}
+	password, mailbox := "", ""
+	if s.before != nil && (s.change.Op == reconcile.OpDelete || s.change.Field("password") != nil) {
+		password = string(schema.Fingerprint(s.before.hash))
+		if s.change.Op == reconcile.OpDelete {
+			mailbox = s.before.mailbox
+		}
+	}
+	if password != "" {
+		err := a.exec("INSERT INTO mailops_secret (fingerprint, hash) VALUES ($1, $2) ON CONFLICT (fingerprint) DO NOTHING", password, s.before.hash)
+		if err != nil {
+			return err
+		}
+	}
+	return a.exec("INSERT INTO mailops_before_image"+
+		" (run, n, kind, name, op, version, version_after, renamed_from, fields, password, mailbox) VALUES ("+parameters(1, 11)+")",
+		run, n, string(s.change.Kind), s.change.Name, string(s.change.Op), s.change.Version, schema.Version(s.after),
+		string(s.change.From), fields, nullable(password), mailbox)
+}
+
+const selectRun = "SELECT id, at, actor, revision, plan, undoes, live_users, creates, updates, deletes FROM mailops_run"
+
+// Runs returns the past runs, newest first, as [reconcile.Ledger] says.
+func Runs(c Conn, limit int) ([]reconcile.Run, error) {
+	most := int64(limit)
+	if limit <= 0 {
+		most = math.MaxInt64
+	}
+	rows := c.Query(selectRun+" ORDER BY id DESC LIMIT $1", most)
+	defer rows.Close()
+	var out []reconcile.Run
+	for rows.Next() {
+		r, err := loadRun(rows.Values())
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, r)
+	}
+	return out, rows.Err()
+}
+
+// Run returns one run with its changes, as [reconcile.Ledger] says.
+func Run(c Conn, id int64) (reconcile.Run, error) {
+	values, err := one(c, selectRun+" WHERE id = $1", id)
+	if err != nil {
+		return reconcile.Run{}, err
+	}
+	if values == nil {
+		return reconcile.Run{}, fmt.Errorf("run %d: %w", id, reconcile.ErrNoRun)
+	}
+	r, err := loadRun(values)
+	if err != nil {
+		return reconcile.Run{}, err
+	}
+	rows := c.Query("SELECT kind, name, op, version, renamed_from, fields FROM mailops_before_image WHERE run = $1 ORDER BY n", id)
+	defer rows.Close()
+	for rows.Next() {
+		change, err := loadChange(rows.Values())
+		if err != nil {
+			return reconcile.Run{}, fmt.Errorf("run %d: %w", id, err)
+		}
+		r.Changes = append(r.Changes, change)
+	}
+	return r, rows.Err()
+}
+
+func loadRun(v []any) (reconcile.Run, error) {
+	r := reconcile.Run{Actor: text(v[2]), Revision: text(v[3]), Plan: text(v[4])}
+	r.ID, _ = v[0].(int64)
+	r.Undoes, _ = v[5].(int64)
+	for i, count := range []*int{&r.LiveUsers, &r.Summary.Create, &r.Summary.Update, &r.Summary.Delete} {
+		n, _ := v[6+i].(int64)
+		*count = int(n)
+	}
+	var err error
+	if r.At, err = time.Parse(time.RFC3339Nano, text(v[1])); err != nil {
+		return reconcile.Run{}, fmt.Errorf("run %d: %w", r.ID, err)
+	}
+	return r, nil
+}
+
+func loadChange(v []any) (reconcile.Change, error) {
+	c := reconcile.Change{
+		Key:     schema.Key{Kind: schema.Kind(text(v[0])), Name: text(v[1])},
+		Op:      reconcile.Op(text(v[2])),
+		Version: text(v[3]),
+		From:    schema.Address(text(v[4])),
+	}
+	var err error
+	if c.Fields, err = unpackFields(text(v[5])); err != nil {
+		return c, fmt.Errorf("the change of %s: %w", c.Key, err)
+	}
+	return c, nil
+}
+
+// Forget drops the runs that are older than before, but never the newest, and
+// the hashes that no before-image names any more. What is forgotten cannot be
+// taken back. It returns how many runs it dropped.
+func Forget(c Conn, before time.Time) (int64, error) {
+	// Runs are dropped up to the first that is young enough: ids rise with time,
+	// and text does not order times with and without fractions.
+	runs, err := Runs(c, 0)
+	if err != nil {
+		return 0, err
+	}
+	var upTo int64
+	for _, r := range runs[min(1, len(runs)):] {
+		if r.At.Before(before) {
+			upTo = r.ID
+			break
+		}
+	}
+	if _, err := c.Exec("DELETE FROM mailops_before_image WHERE run <= $1", upTo); err != nil {
+		return 0, err
+	}
+	dropped, err := c.Exec("DELETE FROM mailops_run WHERE id <= $1", upTo)
+	if err != nil {
+		return 0, err
+	}
+	_, err = c.Exec("DELETE FROM mailops_secret WHERE NOT EXISTS" +
+		" (SELECT 1 FROM mailops_before_image b WHERE b.password = mailops_secret.fingerprint)")
+	return dropped, err
+}

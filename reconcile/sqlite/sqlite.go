@@ -1,0 +1,249 @@
+// Package sqlite is the store in a SQLite file that mail servers read at the
+// same time. It is in WAL mode, and its -wal and -shm files stay when it is
+// closed: readers without the right to write cannot make them. Every operation
+// has a connection of its own, so nothing is shared between goroutines.
+// Imports: reconcile, schema, reconcile/internal/sqlstore, and ncruces'
+// go-sqlite3 through its direct interface. The file is never opened by other
+// means: closing such a handle would drop SQLite's locks on some systems.
+package sqlite
+
+import (
+	"context"
+	"embed"
+	"fmt"
+	"iter"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"github.com/ncruces/go-sqlite3"
+
+	"mailops/reconcile"
+	"mailops/reconcile/internal/sqlstore"
+	"mailops/schema"
+)
+
+// Options says how a store is opened. The zero value opens it for writing and
+// makes it when it does not exist.
+type Options struct {
+	// ReadOnly never writes and makes nothing. A file that does not exist is an
+	// empty store. One that an older mailops wrote is an error: it is brought up
+	// to date by whoever may write.
+	ReadOnly bool
+
+	// BusyTimeout is how long an apply waits for another one; 0 is two seconds,
+	// which is longer than an apply of 10,000 changes holds the store.
+	BusyTimeout time.Duration
+}
+
+// busyTimeout is the BusyTimeout of who sets none.
+const busyTimeout = 2 * time.Second
+
+// A Store is a SQLite file.
+type Store struct {
+	path    string
+	options Options
+	setup   string // statements that every connection begins with
+	missing bool   // opened for reading only, and there was no file
+	closed  atomic.Bool
+}
+
+var (
+	_ reconcile.Store  = (*Store)(nil)
+	_ reconcile.Ledger = (*Store)(nil)
+)
+
+//go:embed migrations
+var migrations embed.FS
+
+// dialect: STRICT makes SQLite keep the types, and WITHOUT ROWID stores the
+// rows in the order of their keys, which is the order they are read in. Rows of
+// more than a quarter of a page would be torn apart by that.
+var dialect = sqlstore.Dialect{
+	Text:   "TEXT",
+	Int:    "INTEGER",
+	Table:  "STRICT, WITHOUT ROWID",
+	Wide:   "STRICT",
+	Tables: "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
+	Extra:  migrations,
+}
+
+// durable is what every connection is set to. FULL syncs the WAL at each
+// commit: an apply that was reported is there after a power cut.
+const durable = "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY;" +
+	" PRAGMA journal_size_limit = 67108864;" + // 64 MiB: reliability §4, soak
+	" PRAGMA cache_size = -65536;" // 64 MiB: the first apply of a large organization does not write pages twice
+
+// Open opens the store at path, and makes it or brings it up to date when the
+// options allow. Errors wrap reconcile.ErrUnreachable, ErrNewer or ErrBusy.
+func Open(ctx context.Context, path string, options Options) (*Store, error) {
+	return open(ctx, path, options, durable)
+}
+
+func open(ctx context.Context, path string, options Options, setup string) (*Store, error) {
+	full, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	if options.BusyTimeout == 0 {
+		options.BusyTimeout = busyTimeout
+	}
+	s := &Store{path: full, options: options, setup: setup}
+	if options.ReadOnly {
+		err = s.look(ctx)
+	} else {
+		err = s.prepare(ctx)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	return s, nil
+}
+
+// look checks a store that is only read.
+func (s *Store) look(ctx context.Context) error {
+	if empty, err := absent(s.path); err != nil || empty {
+		s.missing = empty
+		return s.explain(ctx, err)
+	}
+	return s.reading(ctx, func(c *conn) error {
+		todo, err := sqlstore.Pending(c, dialect)
+		if err != nil || len(todo) == 0 {
+			return err
+		}
+		return fmt.Errorf("%w: %w", reconcile.ErrUnreachable, sqlstore.ErrOlder)
+	})
+}
+
+// prepare makes the file and its tables, or brings them up to date.
+func (s *Store) prepare(ctx context.Context) error {
+	if err := create(s.path); err != nil {
+		return s.explain(ctx, err)
+	}
+	c, err := s.connect(ctx, sqlite3.OPEN_READWRITE)
+	if err != nil {
+		return s.explain(ctx, err)
+	}
+	defer c.close()
+	if err := c.useWAL(); err != nil {
+		return s.explain(ctx, err)
+	}
+	if todo, err := sqlstore.Pending(c, dialect); err != nil || len(todo) == 0 {
+		return s.explain(ctx, err)
+	}
+	return s.explain(ctx, c.transact(ctx, c.migrate))
+}
+
+// migrate applies what is pending, in one transaction: another process may
+// have been quicker.
+func (c *conn) migrate() error {
+	todo, err := sqlstore.Pending(c, dialect)
+	if err != nil {
+		return err
+	}
+	for _, m := range todo {
+		if err := sqlstore.Migrate(c, m, time.Now()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Read implements reconcile.Store. It yields one snapshot, however long it
+// takes and whatever is applied meanwhile.
+func (s *Store) Read(ctx context.Context) iter.Seq2[reconcile.Row, error] {
+	return func(yield func(reconcile.Row, error) bool) {
+		if s.missing && !s.closed.Load() {
+			return
+		}
+		stopped := false
+		err := s.reading(ctx, func(c *conn) error {
+			for row, err := range sqlstore.Read(c) {
+				if err != nil {
+					return err
+				}
+				if stopped = !yield(row, nil); stopped {
+					return nil
+				}
+			}
+			return nil
+		})
+		if err != nil && !stopped {
+			yield(reconcile.Row{}, fmt.Errorf("read store: %w", err))
+		}
+	}
+}
+
+// Apply implements reconcile.Store.
+func (s *Store) Apply(ctx context.Context, b reconcile.Batch) (run int64, err error) {
+	err = s.writing(ctx, func(c *conn) error {
+		run, err = sqlstore.Apply(c, b)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("apply: %w", err)
+	}
+	return run, nil
+}
+
+// Runs implements reconcile.Ledger.
+func (s *Store) Runs(ctx context.Context, limit int) (runs []reconcile.Run, err error) {
+	if s.missing {
+		return nil, nil
+	}
+	err = s.reading(ctx, func(c *conn) error {
+		runs, err = sqlstore.Runs(c, limit)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read ledger: %w", err)
+	}
+	return runs, nil
+}
+
+// Run implements reconcile.Ledger.
+func (s *Store) Run(ctx context.Context, id int64) (run reconcile.Run, err error) {
+	if s.missing {
+		return run, fmt.Errorf("read ledger: run %d: %w", id, reconcile.ErrNoRun)
+	}
+	err = s.reading(ctx, func(c *conn) error {
+		run, err = sqlstore.Run(c, id)
+		return err
+	})
+	if err != nil {
+		return reconcile.Run{}, fmt.Errorf("read ledger: %w", err)
+	}
+	return run, nil
+}
+
+// Forget drops runs from the ledger that are older than before, but never the
+// newest, and the password hashes that only they named. It returns how many
+// runs it dropped; they cannot be taken back any more.
+func (s *Store) Forget(ctx context.Context, before time.Time) (dropped int64, err error) {
+	err = s.writing(ctx, func(c *conn) error {
+		dropped, err = sqlstore.Forget(c, before)
+		return err
+	})
+	if err != nil {
+		return 0, fmt.Errorf("forget runs: %w", err)
+	}
+	return dropped, nil
+}
+
+// SetObserved does what a webmail or panel does for its user: it writes what
+// the user owns. While the user's add-on is locked, a change of its
+// configuration is refused, here as for any other writer of the table
+// observed, by a trigger.
+func (s *Store) SetObserved(ctx context.Context, at schema.Address, o schema.Observed) error {
+	err := s.writing(ctx, func(c *conn) error { return sqlstore.SetObserved(c, at, o) })
+	if err != nil {
+		return fmt.Errorf("set what %s owns: %w", at, err)
+	}
+	return nil
+}
+
+// Close implements reconcile.Store. Operations that are running end in peace.
+func (s *Store) Close() error {
+	s.closed.Store(true)
+	return nil
+}

@@ -1,0 +1,186 @@
+// Package storetest is the conformance suite that every store passes, and a
+// source of random states. Imports: reconcile, reconcile/mem as the reference,
+// schema, go-cmp and the standard library.
+package storetest
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"mailops/reconcile"
+	"mailops/schema"
+)
+
+// Run runs the suite. Each of its tests calls open once for an empty store,
+// which open also closes when that test ends.
+func Run(t *testing.T, open func(t *testing.T) reconcile.Store) {
+	for _, test := range []struct {
+		name string
+		run  func(*harness)
+	}{
+		{"empty", testEmpty},
+		{"walk", testWalk},
+		{"every field", testEveryField},
+		{"conflicts", testConflicts},
+		{"domains", testDomains},
+		{"address changes its kind", testSwap},
+		{"unfit batches", testUnfit},
+		{"hostile values", testHostile},
+		{"undo", testUndo},
+		{"ledger", testLedger},
+		{"secrets", testSecrets},
+		{"rename", testRename},
+		{"observed", testObserved},
+		{"cancellation", testCancellation},
+		{"one of many wins", testRace},
+		{"a read is a snapshot", testSnapshot},
+		{"reads beside applies", testReaders},
+		{"close", testClose},
+		{"random walk", testRandom},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			s := open(t)
+			test.run(&harness{T: t, s: s, powers: powersOf(s)})
+		})
+	}
+}
+
+// An Observer lets a test do what users do to their own settings.
+type Observer interface {
+	SetObserved(ctx context.Context, at schema.Address, o schema.Observed) error
+}
+
+// powers are what a store can do beyond reconcile.Store; nil is not.
+type powers struct {
+	ledger   reconcile.Ledger
+	observer Observer
+}
+
+// powersOf is the only place where a store is asked for more.
+func powersOf(s reconcile.Store) powers {
+	var p powers
+	p.ledger, _ = s.(reconcile.Ledger)
+	p.observer, _ = s.(Observer)
+	return p
+}
+
+// A harness is one store under test.
+type harness struct {
+	*testing.T
+	powers
+	s reconcile.Store
+}
+
+// at is when the runs of the suite happen, in a zone that is not UTC.
+var at = time.Date(2026, 3, 29, 1, 30, 0, 123456789, time.FixedZone("", 3600))
+
+// live reads the store.
+func (h *harness) live() schema.State {
+	h.Helper()
+	return h.read().State
+}
+
+func (h *harness) read() reconcile.Live {
+	h.Helper()
+	live, err := reconcile.ReadLive(h.Context(), h.s)
+	if err != nil {
+		h.Fatal(err)
+	}
+	return live
+}
+
+// apply applies changes and returns the run.
+func (h *harness) apply(changes []reconcile.Change, secrets schema.Secrets) int64 {
+	h.Helper()
+	run, err := h.s.Apply(h.Context(), batch(changes, secrets))
+	if err != nil {
+		h.Fatal(err)
+	}
+	return run
+}
+
+func batch(changes []reconcile.Change, secrets schema.Secrets) reconcile.Batch {
+	return reconcile.Batch{Run: reconcile.Run{At: at, Actor: "suite", Revision: "r1", Plan: "p1", Changes: changes}, Secrets: secrets}
+}
+
+// become makes the store hold want, and demands that a second plan is empty.
+func (h *harness) become(want schema.State, secrets schema.Secrets) int64 {
+	h.Helper()
+	run := h.apply(reconcile.Diff(h.live(), want), secrets)
+	h.holds(want)
+	return run
+}
+
+// holds demands that the store holds exactly want.
+func (h *harness) holds(want schema.State) {
+	h.Helper()
+	live := h.live()
+	if changes := reconcile.Diff(live, want); len(changes) > 0 {
+		h.Fatalf("the second plan has %d changes, the first: %+v\n(-want +live)\n%s", len(changes), changes[0], cmp.Diff(want, live))
+	}
+	if want.Digest() != live.Digest() {
+		h.Fatalf("no difference, but other versions (-want +live)\n%s", cmp.Diff(want, live))
+	}
+}
+
+// refuse demands a conflict that names these rows, and that nothing is written.
+func (h *harness) refuse(changes []reconcile.Change, want ...reconcile.Conflict) {
+	h.Helper()
+	before, runs := h.read(), h.runs()
+	_, err := h.s.Apply(h.Context(), batch(changes, nil))
+	var conflict *reconcile.ConflictError
+	if !errors.As(err, &conflict) || !errors.Is(err, reconcile.ErrConflict) {
+		h.Fatalf("got error %v, want a conflict", err)
+	}
+	if diff := cmp.Diff(want, conflict.Conflicts); diff != "" {
+		h.Errorf("conflicts (-want +got)\n%s", diff)
+	}
+	h.unchanged(before, runs)
+}
+
+// fail demands an error that is no conflict, and that nothing is written.
+func (h *harness) fail(b reconcile.Batch) error {
+	h.Helper()
+	before, runs := h.read(), h.runs()
+	_, err := h.s.Apply(h.Context(), b)
+	if err == nil || errors.Is(err, reconcile.ErrConflict) {
+		h.Fatalf("got error %v, want one that is no conflict", err)
+	}
+	h.unchanged(before, runs)
+	return err
+}
+
+func (h *harness) unchanged(before reconcile.Live, runs []reconcile.Run) {
+	h.Helper()
+	if diff := cmp.Diff(before, h.read()); diff != "" {
+		h.Fatalf("something was written (-before +after)\n%s", diff)
+	}
+	if diff := cmp.Diff(runs, h.runs()); diff != "" {
+		h.Fatalf("the ledger was written (-before +after)\n%s", diff)
+	}
+}
+
+// runs lists the ledger; nil for a store without.
+func (h *harness) runs() []reconcile.Run {
+	h.Helper()
+	if h.ledger == nil {
+		return nil
+	}
+	runs, err := h.ledger.Runs(h.Context(), 0)
+	if err != nil {
+		h.Fatal(err)
+	}
+	return runs
+}
+
+// observe writes what a user owns.
+func (h *harness) observe(at schema.Address, o schema.Observed) {
+	h.Helper()
+	if err := h.observer.SetObserved(h.Context(), at, o); err != nil {
+		h.Fatal(err)
+	}
+}
