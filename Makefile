@@ -11,7 +11,8 @@ build: ## build .build/mailops
 	CGO_ENABLED=0 go build -trimpath -o $(BIN) ./cmd/mailops
 
 demo: build ## the main job on examples/acme, embedded store
-	@examples/demo.sh $(BIN)
+	@CGO_ENABLED=0 go build -trimpath -o .build/panel ./examples/panel
+	@examples/demo.sh $(BIN) .build/panel
 
 test: packages lint ## all tests, with the race detector
 	go test -race -timeout 20m ./...

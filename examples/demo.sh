@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # The main job in one go: a copy of examples/acme, applied to an embedded store,
-# one user edited, the small plan applied, and nothing left to do.
+# one user edited, the small plan applied, a lock refused and granted, and nothing
+# left to do.
 set -euo pipefail
-mailops=$(realpath "$1")
+mailops=$(realpath "$1") panel=$(realpath "$2")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cp -R "$(dirname "$0")/acme" "$work/acme"
@@ -33,6 +34,13 @@ say "Bruno moves to the shop floor: an edit of one line, as in a pull request."
 sed -i 's/^profiles: .*/profiles: [workshop]/' users/bruno.salgado.yaml
 run plan
 run apply --yes | tail -n 1
+say "Carla keeps her mail add-on private, which she does in her own panel. Can it be locked?"
+"$panel" .mailops/live.db carla.seixas@acme.example protocol=pop sharing=private
+printf 'lock: {mailAddOn: locked}\n' >>users/carla.seixas.yaml
+run apply --yes || printf '(exit %s)\n' $?
+say "Carla opens it up for the records that colleagues share, and then it can."
+"$panel" .mailops/live.db carla.seixas@acme.example sharing=recordLevel
+run apply --yes
 say "Nothing is left to do."
 run plan --detailed-exitcode
 run history

@@ -3,13 +3,11 @@ package reconcile_test
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"reflect"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -18,7 +16,7 @@ import (
 )
 
 // seed gives a fuzz target inputs that make plans of many kinds, so that
-// `go test` alone runs some hundreds of them.
+// `go test` alone runs some dozens of them.
 func seed(f *testing.F, n int, add func(data []byte)) {
 	f.Helper()
 	source := rand.New(rand.NewPCG(1, 2))
@@ -76,7 +74,7 @@ func advance(t *testing.T, live schema.State, changes []reconcile.Change) schema
 // nothing differs from itself; the order of declarations does not matter; a
 // plan is the same for the same input, and survives JSON.
 func FuzzDiff(f *testing.F) {
-	seed(f, 150, func(data []byte) { f.Add(data) })
+	seed(f, 60, func(data []byte) { f.Add(data) })
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c := &choices{data}
 		live := c.state()
@@ -152,7 +150,7 @@ func anyOrder(t *testing.T, in reconcile.Input, plan *reconcile.Plan, changes []
 // FuzzInvert holds law 3: what was done can be taken back, and what was taken
 // back can be done again.
 func FuzzInvert(f *testing.F) {
-	seed(f, 150, func(data []byte) { f.Add(data) })
+	seed(f, 60, func(data []byte) { f.Add(data) })
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c := &choices{data}
 		live := c.state()
@@ -255,7 +253,7 @@ func reads(t *testing.T, plan *reconcile.Plan) {
 // FuzzLeaveAlone holds that what is outside of the scope, or not managed, stays
 // as it is live, and that a rename is planned whole or not at all.
 func FuzzLeaveAlone(f *testing.F) {
-	seed(f, 150, func(data []byte) { f.Add(data) })
+	seed(f, 60, func(data []byte) { f.Add(data) })
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c := &choices{data}
 		live := c.state()
@@ -379,38 +377,4 @@ func isRead(s schema.State, h reconcile.Hop) bool {
 	u, isUser := s.Find(userKey(string(h.Address))).(*schema.User)
 	return h.Is == reconcile.Outside || h.Is == reconcile.Delivered && isUser && len(u.SignInWays()) > 0 ||
 		slices.ContainsFunc(h.Next, func(n reconcile.Hop) bool { return isRead(s, n) })
-}
-
-// TestManyChanges: planning a hundred thousand changes must not take quadratic
-// time. It takes two seconds here, and a minute would fail.
-func TestManyChanges(t *testing.T) {
-	const users = 100_000
-	live := edit(t, nil, "domain acme.example\n")
-	want := slices.Clone(live)
-	team := &schema.List{Address: "team@acme.example"}
-	protected := make([]schema.Address, 0, users)
-	for n := range users {
-		u := standard(schema.Address(fmt.Sprintf("u%06d@acme.example", n)))
-		changed := schema.Clone(u).(*schema.User)
-		changed.Status = schema.StatusSuspended
-		live, want = append(live, u), append(want, changed)
-		team.Members = append(team.Members, u.Address)
-		protected = append(protected, u.Address)
-	}
-	live, want = append(live, team), append(want, &schema.List{Address: team.Address, Members: team.Members[users/2:]})
-	live.Sort()
-	want.Sort()
-	org := lenient()
-	org.Protected, org.Guards.Lockouts = protected, schema.Guard{}
-	start := time.Now()
-	plan, err := reconcile.New(reconcile.Input{Live: reconcile.Live{State: live}, Want: want, Organization: org, At: now})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(plan.Changes) != users+1 || len(plan.Refusals()) != users+1 {
-		t.Errorf("%d changes and %d refusals, want %d", len(plan.Changes), len(plan.Refusals()), users+1)
-	}
-	if took := time.Since(start); took > time.Minute {
-		t.Errorf("the plan took %v", took)
-	}
 }

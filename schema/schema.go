@@ -116,17 +116,17 @@ type Profile struct {
 // User is one mailbox and the person behind it. Fields tagged `live:"-"` exist
 // in declarations only: no live store holds them and no difference shows them.
 type User struct {
-	APIVersion  string          `json:"apiVersion,omitempty" live:"-"`
-	Kind        Kind            `json:"kind" live:"-"`
-	Address     Address         `json:"address"`
-	Name        string          `json:"name,omitempty"`
-	Profiles    []string        `json:"profiles,omitempty" live:"-"`
+	APIVersion  string   `json:"apiVersion,omitempty" live:"-"`
+	Kind        Kind     `json:"kind" live:"-"`
+	Address     Address  `json:"address"`
+	Name        string   `json:"name,omitempty"`
+	RenamedFrom Address  `json:"renamedFrom,omitempty" live:"-"`
+	Profiles    []string `json:"profiles,omitempty" live:"-"`
+	Settings
 	Password    Secret          `json:"password,omitempty"`
 	SigningKeys []string        `json:"signingKeys,omitempty" live:"-"`
 	TravelMode  *TravelMode     `json:"travelMode,omitempty"`
 	Schedule    []ScheduleEntry `json:"schedule,omitempty" live:"-"`
-	RenamedFrom Address         `json:"renamedFrom,omitempty" live:"-"`
-	Settings
 }
 
 // Settings is the inheritable part of a user.

@@ -33,58 +33,94 @@ func (a *app) applyCommand() *cobra.Command {
 		})
 	flags.add(a, cmd)
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	a.formats(cmd, "text", "json")
 	return cmd
 }
 
 // carryOut shows a plan, asks, and applies it.
 func (a *app) carryOut(ctx context.Context, p *planned, flags planFlags, yes bool) error {
+	if a.format == "json" {
+		return a.carryOutJSON(ctx, p, yes)
+	}
 	if err := a.showPlan(p, flags); err != nil {
 		return err
 	}
-	if refusals := p.Refusals(); len(refusals) > 0 {
-		return &reconcile.RefusedError{Findings: refusals}
-	}
-	if len(p.Changes) == 0 {
-		return nil
-	}
-	if !yes {
-		if err := a.confirm("Apply this plan?"); err != nil {
+	if len(p.Refusals()) == 0 && len(p.Changes) > 0 && !yes {
+		if err := a.confirm(ctx, "Apply this plan?"); err != nil {
 			return err
 		}
 	}
-	return a.apply(ctx, p.Plan, p.want.Secrets)
-}
-
-// confirm asks a person. Where there is none, nothing is done.
-func (a *app) confirm(question string) error {
-	if !terminal(a.in) {
-		return usage("nobody can be asked here: say --yes, or apply a plan file")
-	}
-	fmt.Fprintf(a.out, "\n%s Only yes is yes: ", question)
-	line, err := bufio.NewReader(a.in).ReadString('\n')
-	if answer := strings.TrimSpace(line); err != nil || answer != "yes" {
-		return errors.New("not applied; nothing was changed")
-	}
-	return nil
-}
-
-// apply carries out a plan and reports it in the past tense.
-func (a *app) apply(ctx context.Context, p *reconcile.Plan, secrets schema.Secrets) error {
-	stop := a.progress(fmt.Sprintf("applying %d changes", len(p.Changes)))
-	s, _, err := a.open(ctx, toWrite)
-	if err != nil {
-		stop()
-		return err
-	}
-	defer s.Close()
-	run, err := reconcile.Apply(ctx, s, p, secrets, cmp.Or(a.actor, a.env["USER"]), a.now().UTC())
-	stop()
-	if err != nil {
+	run, err := a.apply(ctx, p)
+	if err != nil || run == 0 {
 		return err
 	}
 	sum := p.Summary
 	fmt.Fprintf(a.out, "\nApplied as run %d: %d created, %d updated, %d deleted.\n", run, sum.Create, sum.Update, sum.Delete)
 	return nil
+}
+
+// carryOutJSON prints one document, whatever comes of the plan: with the run,
+// or without one when nothing was changed.
+func (a *app) carryOutJSON(ctx context.Context, p *planned, yes bool) error {
+	if !yes {
+		return usage("--format json asks nobody: say --yes, or apply a plan file")
+	}
+	run, err := a.apply(ctx, p)
+	return errors.Join(err, a.printJSON(struct {
+		Format string          `json:"format"`
+		Run    int64           `json:"run,omitempty"`
+		Plan   *reconcile.Plan `json:"plan"`
+	}{"mailops.apply/v1", run, p.Plan}))
+}
+
+// confirm asks a person. Where there is none, nothing is done.
+func (a *app) confirm(ctx context.Context, question string) error {
+	if !terminal(a.in) {
+		return usage("nobody can be asked here: say --yes, or apply a plan file")
+	}
+	fmt.Fprintf(a.err, "\n%s Only yes is yes: ", question)
+	line, err := answer(ctx, func() (string, error) { return bufio.NewReader(a.in).ReadString('\n') })
+	switch {
+	case ctx.Err() != nil:
+		fmt.Fprintln(a.err)
+		return ctx.Err()
+	case err != nil || strings.TrimSpace(line) != "yes":
+		return errors.New("not applied; nothing was changed")
+	}
+	return nil
+}
+
+// answer waits for a person, and no longer than ctx: a signal ends it.
+func answer(ctx context.Context, read func() (string, error)) (string, error) {
+	type said struct {
+		text string
+		err  error
+	}
+	got := make(chan said, 1)
+	go func() {
+		text, err := read()
+		got <- said{text, err}
+	}()
+	select {
+	case s := <-got:
+		return s.text, s.err
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+}
+
+// apply carries out a plan and returns the run; 0 when there is nothing to do.
+func (a *app) apply(ctx context.Context, p *planned) (int64, error) {
+	if len(p.Changes) == 0 && len(p.Refusals()) == 0 {
+		return 0, nil
+	}
+	defer a.progress(fmt.Sprintf("applying %s", count(len(p.Changes), "change")))()
+	s, _, err := a.open(ctx, toWrite)
+	if err != nil {
+		return 0, err
+	}
+	defer s.Close()
+	return reconcile.Apply(ctx, s, p.Plan, p.want.Secrets, cmp.Or(a.actor, a.env["USER"]), a.now().UTC())
 }
 
 // applyFile carries out a saved plan. The guards judge its changes again, on
@@ -114,16 +150,39 @@ func (a *app) applyFile(ctx context.Context, file string, flags planFlags) error
 	}
 	in.Allow = append(in.Allow, lifted(p)...)
 	in.Organization = w.Organization
+	if err := stale(p.Changes, in.Live.State); err != nil {
+		return err
+	}
 	after, err := reconcile.Advance(in.Live.State, p.Changes)
 	if err != nil {
 		return err
 	}
 	p.Findings = reconcile.Findings(in, after, p.Changes)
-	a.printPlan(planView{Plan: p, name: w.Organization.Name, timezone: w.Organization.Timezone, full: flags.full, live: in.Live.State})
-	if len(p.Changes) == 0 {
-		return nil
+	return a.carryOut(ctx, &planned{p, in, w}, flags, true)
+}
+
+// stale names the rows that have moved since a plan was made, before anybody
+// reads what it would have done. The store asks again when it writes.
+func stale(changes []reconcile.Change, live schema.State) error {
+	var conflicts []reconcile.Conflict
+	for _, c := range changes {
+		reason := ""
+		switch is := live.Find(c.Key); {
+		case c.Op == reconcile.OpCreate && is != nil:
+			reason = reconcile.ReasonExists
+		case c.Op != reconcile.OpCreate && is == nil:
+			reason = reconcile.ReasonGone
+		case c.Op != reconcile.OpCreate && schema.Version(is) != c.Version:
+			reason = reconcile.ReasonChanged
+		}
+		if reason != "" {
+			conflicts = append(conflicts, reconcile.Conflict{Key: c.Key, Reason: reason})
+		}
 	}
-	return a.apply(ctx, p, w.Secrets)
+	if len(conflicts) > 0 {
+		return &reconcile.ConflictError{Conflicts: conflicts}
+	}
+	return nil
 }
 
 // lifted are the guards that were lifted when the plan was made.

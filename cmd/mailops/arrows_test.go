@@ -30,7 +30,8 @@ var arrows = []struct {
 	{"reconcile/internal/sqlstore", []string{"schema", "reconcile"}, "what the SQL stores share"},
 	{"reconcile/mem", []string{"schema", "reconcile"}, "stores never see each other, CUE, YAML or git"},
 	{"reconcile/sqlite", []string{"schema", "reconcile", "reconcile/internal/sqlstore"}, "stores never see each other, CUE, YAML or git"},
-	{"reconcile/storetest", []string{"schema", "reconcile"}, "the suite knows stores by their interface"},
+	{"reconcile/storetest", []string{"schema", "reconcile", "reconcile/mem"}, "the suite knows stores by their interface, and compares each with mem"},
+	{"examples/panel", []string{"schema", "reconcile", "reconcile/sqlite"}, "a panel writes what users own, through the store"},
 	{"cmd/*", []string{"*", "*/*", "*/*/*"}, "commands tie everything together"},
 }
 

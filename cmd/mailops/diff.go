@@ -8,9 +8,11 @@ import (
 	"mailops/schema/load/edit"
 )
 
-// printDiffs shows each change as a unified difference of the resource's YAML
-// before and after.
+// printDiffs is printPlan with each change as a unified difference of the
+// resource's YAML before and after.
 func (a *app) printDiffs(v planView) error {
+	a.printHead(v)
+	fmt.Fprintln(a.out)
 	for i := range v.Changes {
 		c := &v.Changes[i]
 		before := v.live.Find(c.Key)
@@ -26,18 +28,24 @@ func (a *app) printDiffs(v planView) error {
 			return err
 		}
 	}
-	_, err := fmt.Fprintf(a.out, "\n%s\n", summary(v.Plan))
-	return err
+	a.printTail(v)
+	return nil
 }
 
-// document is the YAML of a resource; empty when there is none.
+// document is the YAML of a resource, with what is off said as well as what is
+// on; empty when there is none.
 func document(c *reconcile.Change, r schema.Resource) []byte {
 	if r == nil {
 		return nil
 	}
-	blank, err := schema.New(c.Key)
+	base, err := schema.New(c.Key)
 	if err != nil {
 		return nil
 	}
-	return edit.Declaration(r, blank)
+	for _, f := range schema.Fields(c.Kind) {
+		if f.Get(r) == "false" {
+			_ = f.Set(base, "true") // what base has already would be left out
+		}
+	}
+	return edit.Declaration(r, base)
 }

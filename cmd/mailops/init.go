@@ -5,14 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
+	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 	"text/template"
+	"time"
 
 	"github.com/spf13/cobra"
 
 	"mailops/schema/load"
+	"mailops/schema/load/edit"
 )
 
 // The files of a new repository, as templates.
@@ -41,9 +46,14 @@ func (a *app) initCommand() *cobra.Command {
 }
 
 func (a *app) init(dir string, b birth) error {
-	if _, err := load.FoldAddress("postmaster@" + b.Domain); err != nil {
+	postmaster, err := load.FoldAddress("postmaster@" + b.Domain)
+	if err != nil {
 		return usage("--domain %s: %w", b.Domain, err)
 	}
+	if _, err := time.LoadLocation(b.Timezone); err != nil || b.Timezone == "Local" {
+		return usage("--timezone %s: want a name of the IANA database, such as Europe/Lisbon", b.Timezone)
+	}
+	b.Domain = postmaster.Domain()
 	if b.Name == "" {
 		b.Name, _, _ = strings.Cut(b.Domain, ".")
 	}
@@ -77,8 +87,9 @@ func (b birth) files() (map[string][]byte, error) {
 		if err := t.Execute(&out, b); err != nil {
 			return err
 		}
-		files[strings.TrimPrefix(file, "skeleton/")] = []byte(out.String())
-		return nil
+		name := strings.TrimPrefix(file, "skeleton/")
+		files[name], err = b.canonical(name, out.String())
+		return err
 	})
 	if err != nil {
 		return nil, err
@@ -87,20 +98,37 @@ func (b birth) files() (map[string][]byte, error) {
 	return files, err
 }
 
+// canonical makes sure of declarations that they say what they are meant to,
+// whatever was filled in, and writes them as fmt does.
+func (b birth) canonical(file, text string) ([]byte, error) {
+	if path.Ext(file) != ".yaml" {
+		return []byte(text), nil
+	}
+	_, problems, err := load.Text(file, []byte(text))
+	if err == nil && len(problems) > 0 {
+		err = usage("--name %q: %s", b.Name, problems[0].Message)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return edit.Format(file, []byte(text))
+}
+
 // writeNew writes files below dir. When one of them is there already, nothing
 // is written.
 func writeNew(dir string, files map[string][]byte) error {
-	var there []error
-	for name := range files {
+	names := slices.Sorted(maps.Keys(files))
+	var there []string
+	for _, name := range names {
 		if file := filepath.Join(dir, filepath.FromSlash(name)); exists(file) {
-			there = append(there, fmt.Errorf("%s is there already, and nothing is overwritten", file))
+			there = append(there, "\n  "+file)
 		}
 	}
 	if len(there) > 0 {
-		return errors.Join(there...)
+		return fmt.Errorf("nothing was written, because nothing is overwritten; already there:%s", strings.Join(there, ""))
 	}
-	for name, text := range files {
-		file := filepath.Join(dir, filepath.FromSlash(name))
+	for _, name := range names {
+		file, text := filepath.Join(dir, filepath.FromSlash(name)), files[name]
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 			return err
 		}

@@ -16,6 +16,7 @@ func main() {
 		os.Exit(policy.Child(os.Stdin, os.Stdout))
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends it at once
 	a := &app{in: os.Stdin, out: os.Stdout, err: os.Stderr, env: environ(os.Environ()), now: time.Now}
 	code := a.run(ctx, os.Args[1:])
 	stop()

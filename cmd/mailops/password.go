@@ -40,17 +40,16 @@ func (a *app) password(ctx context.Context, user string) error {
 		return err
 	}
 	key := keyOf(address)
-	file, fromEnv := "", false
+	file := ""
 	for _, d := range decls.All {
 		if d.Key() == key {
 			file = filepath.Join(a.dir, filepath.FromSlash(d.File))
-			fromEnv = d.Body.At("password.fromEnv") != nil
 		}
 	}
 	if file == "" {
 		return fmt.Errorf("%s is not declared as a user, or the declaration has problems: see mailops validate", address)
 	}
-	password, err := a.askPassword(address)
+	password, err := a.askPassword(ctx, address)
 	if err != nil {
 		return err
 	}
@@ -58,21 +57,20 @@ func (a *app) password(ctx context.Context, user string) error {
 	if err != nil {
 		return err
 	}
-	if err := setPassword(file, key, fromEnv, hash); err != nil {
+	if err := setPassword(file, key, hash); err != nil {
 		return err
 	}
 	fmt.Fprintf(a.out, "%s: the password of %s is set; apply brings it into force\n", file, address)
 	return nil
 }
 
-// setPassword edits the declaration in place; the hash replaces the name of an
-// environment variable, if there is one.
-func setPassword(file string, key schema.Key, fromEnv bool, hash string) error {
+// setPassword edits the declaration in place.
+func setPassword(file string, key schema.Key, hash string) error {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return err
 	}
-	edited, err := withPassword(text, key, fromEnv, hash)
+	edited, err := withPassword(text, key, hash)
 	if err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
@@ -85,21 +83,16 @@ func setPassword(file string, key schema.Key, fromEnv bool, hash string) error {
 	return replace(file, edited)
 }
 
-func withPassword(text []byte, key schema.Key, fromEnv bool, hash string) ([]byte, error) {
+func withPassword(text []byte, key schema.Key, hash string) ([]byte, error) {
 	doc, err := edit.Find(text, key)
 	if err != nil {
 		return nil, err
 	}
-	if fromEnv {
-		if text, err = edit.Unset(text, doc, "password.fromEnv"); err != nil {
-			return nil, err
-		}
-	}
-	return edit.Set(text, doc, "password.hash", fmt.Sprintf("%q", hash))
+	return edit.Set(text, doc, "password", fmt.Sprintf("{hash: %q}", hash))
 }
 
 // askPassword asks twice at a terminal, and reads one line elsewhere.
-func (a *app) askPassword(address schema.Address) (string, error) {
+func (a *app) askPassword(ctx context.Context, address schema.Address) (string, error) {
 	f, ok := a.in.(*os.File)
 	if !ok || !terminal(f) {
 		line, err := bufio.NewReader(a.in).ReadString('\n')
@@ -109,22 +102,37 @@ func (a *app) askPassword(address schema.Address) (string, error) {
 		line = strings.TrimRight(line, "\r\n")
 		return line, strong(line)
 	}
-	fmt.Fprintf(a.err, "New password for %s: ", address)
-	first, err := term.ReadPassword(int(f.Fd()))
-	fmt.Fprintln(a.err)
+	first, err := a.askHidden(ctx, f, fmt.Sprintf("New password for %s: ", address))
+	if err == nil {
+		err = strong(first)
+	}
+	if err != nil {
+		return "", err
+	}
+	second, err := a.askHidden(ctx, f, "Again: ")
+	if err == nil && first != second {
+		err = errors.New("the two are not the same; nothing was changed")
+	}
+	return first, err
+}
+
+// askHidden reads a line that the terminal does not show. A signal ends it, and
+// leaves the terminal as it was.
+func (a *app) askHidden(ctx context.Context, f *os.File, question string) (string, error) {
+	was, err := term.GetState(int(f.Fd()))
 	if err != nil {
 		return "", fmt.Errorf("read the password: %w", err)
 	}
-	if err := strong(string(first)); err != nil {
-		return "", err
-	}
-	fmt.Fprint(a.err, "Again: ")
-	second, err := term.ReadPassword(int(f.Fd()))
+	fmt.Fprint(a.err, question)
+	text, err := answer(ctx, func() (string, error) {
+		line, err := term.ReadPassword(int(f.Fd()))
+		return string(line), err
+	})
 	fmt.Fprintln(a.err)
-	if err != nil || string(first) != string(second) {
-		return "", errors.New("the two are not the same; nothing was changed")
+	if err != nil {
+		return "", fmt.Errorf("read the password: %w", errors.Join(err, term.Restore(int(f.Fd()), was)))
 	}
-	return string(first), nil
+	return text, nil
 }
 
 // strong demands what EmailArray's Manage Users page demands of a password:

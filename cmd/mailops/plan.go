@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -83,11 +84,33 @@ func (a *app) plan(ctx context.Context, flags planFlags, how access) (*planned, 
 	}
 	in.Want, in.Organization, in.At, in.Revision = w.State, w.Organization, w.At.UTC(), "worktree:"+decls.Digest
 	in.Only, in.Exclude, in.Provenance, in.Notes = flags.only, flags.exclude, w, notes(w)
+	if err := matching(in); err != nil {
+		return nil, err
+	}
 	p, err := reconcile.New(in)
 	if err != nil {
 		return nil, usageError{err}
 	}
 	return &planned{p, in, w}, nil
+}
+
+// matching makes sure that every pattern names something: a misspelt one would
+// leave out, or let through, what nobody meant.
+func matching(in reconcile.Input) error {
+	for _, pattern := range slices.Concat(in.Only, in.Exclude) {
+		matched := false
+		for _, s := range []schema.State{in.Live.State, in.Want} {
+			outside, err := reconcile.Scope(nil, s, []string{pattern}, nil)
+			if err != nil {
+				return usage("--only, --exclude: %w", err)
+			}
+			matched = matched || len(outside) < len(s)
+		}
+		if !matched {
+			return usage("--only, --exclude: nothing that is declared or live is called %s", pattern)
+		}
+	}
+	return nil
 }
 
 // input reads what a plan needs to know of the live store.

@@ -70,6 +70,19 @@ func count(n int, noun string) string {
 // printPlan shows a plan to a person: what it means first, then every change
 // grouped by resource, then what the rules say, and one line that sums it up.
 func (a *app) printPlan(v planView) {
+	a.printHead(v)
+	if len(v.Changes) > 0 {
+		fmt.Fprintf(a.out, "\n%s\n", a.paint(a.out, bold, "Changes"))
+		width := pathWidth(v.Changes, v.full)
+		for i := range v.Changes {
+			a.printChange(v, &v.Changes[i], width)
+		}
+	}
+	a.printTail(v)
+}
+
+// printHead says what a plan is for, and what it means to people.
+func (a *app) printHead(v planView) {
 	w := a.out
 	if v.Undoes > 0 {
 		fmt.Fprintf(w, "%s\n", a.paint(w, bold, fmt.Sprintf("Plan to undo run %d on %s", v.Undoes, v.Store)))
@@ -77,13 +90,11 @@ func (a *app) printPlan(v planView) {
 		fmt.Fprintf(w, "%s\n", a.paint(w, bold, fmt.Sprintf("Plan for %s on %s", v.name, v.Store)))
 	}
 	a.printEffects(v.Effects)
-	if len(v.Changes) > 0 {
-		fmt.Fprintf(w, "\n%s\n", a.paint(w, bold, "Changes"))
-		width := pathWidth(v.Changes)
-		for i := range v.Changes {
-			a.printChange(v, &v.Changes[i], width)
-		}
-	}
+}
+
+// printTail says what the rules find, and sums a plan up.
+func (a *app) printTail(v planView) {
+	w := a.out
 	if len(v.Findings) > 0 {
 		fmt.Fprintf(w, "\n%s\n", a.paint(w, bold, "What the rules say"))
 		a.printFindings(w, v.Findings)
@@ -150,12 +161,12 @@ func (a *app) printFindings(w io.Writer, findings []reconcile.Finding) {
 	}
 }
 
-// pathWidth is how wide the column of field paths is.
-func pathWidth(changes []reconcile.Change) int {
+// pathWidth is how wide the column of field paths is: of updates, or in full.
+func pathWidth(changes []reconcile.Change, full bool) int {
 	width := 0
 	for _, c := range changes {
 		for _, f := range c.Fields {
-			if c.Op == reconcile.OpUpdate {
+			if full || c.Op == reconcile.OpUpdate {
 				width = max(width, len(f.Path))
 			}
 		}
@@ -184,7 +195,8 @@ func (a *app) printChange(v planView, c *reconcile.Change, width int) {
 		}
 	}
 	for i, f := range c.Fields {
-		fmt.Fprintf(a.out, "      %s %s  %s%s\n", a.paint(a.out, op.colour, op.mark), pad(f.Path, width), pad(values[i], valueWidth), a.origin(f.Origin))
+		line := fmt.Sprintf("      %s %s  %s%s", a.paint(a.out, op.colour, op.mark), pad(f.Path, width), pad(values[i], valueWidth), a.origin(f.Origin))
+		fmt.Fprintln(a.out, strings.TrimRight(line, " "))
 	}
 }
 
@@ -200,7 +212,7 @@ func sides(op reconcile.Op, f reconcile.FieldChange) string {
 		return after
 	case op == reconcile.OpDelete:
 		return before
-	case utf8.RuneCountInString(before)+utf8.RuneCountInString(after) > 2*narrow:
+	case utf8.RuneCountInString(before) > narrow:
 		return before + "\n          → " + after
 	}
 	return before + " → " + after
@@ -212,7 +224,9 @@ func (a *app) origin(o *schema.Origin) string {
 		return ""
 	}
 	at := fmt.Sprintf("%s:%d", o.File, o.Line)
-	if o.Via != "" {
+	if o.Via == "default" { // of the law, which is in no file that a reader has
+		at = "(default)"
+	} else if o.Via != "" {
 		at += " (" + o.Via + ")"
 	}
 	return "   " + a.paint(a.out, dim, at)
@@ -305,7 +319,10 @@ func userWords(c *reconcile.Change) []string {
 // changes; of a list that grows and shrinks, only what comes and goes.
 func fieldText(f reconcile.FieldChange) (before, after string) {
 	if f.Path == "password" {
-		return map[bool]string{true: "none", false: "(set)"}[f.Before == ""], map[bool]string{true: "none", false: "(changed)"}[f.After == ""]
+		if f.Before != "" && f.After != "" {
+			return "(set)", "(changed)"
+		}
+		return secretText(f.Before), secretText(f.After)
 	}
 	if strings.HasPrefix(string(f.Before+f.After), "[") && f.Before != "" && f.After != "" {
 		return listText(f.Before.Strings(), f.After.Strings())

@@ -1,14 +1,11 @@
 package main
 
 import (
-	"context"
 	"encoding/json"
-	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
 	"maps"
-	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -24,17 +21,8 @@ import (
 	"mailops/reconcile/mem"
 	"mailops/schema"
 	"mailops/schema/load"
-	"mailops/schema/policy"
 	"mailops/schema/resolve"
 )
-
-// TestMain makes the test binary a policy child when it is started as one.
-func TestMain(m *testing.M) {
-	if len(os.Args) == 2 && os.Args[1] == policy.ChildArg {
-		os.Exit(policy.Child(os.Stdin, os.Stdout))
-	}
-	os.Exit(m.Run())
-}
 
 // ruleTime is when the examples of rules are judged.
 var ruleTime = time.Date(2026, time.November, 2, 9, 0, 0, 0, time.UTC)
@@ -56,22 +44,37 @@ var baseUsers = []string{"ana@acme.example", "bruno@acme.example"}
 func TestRules(t *testing.T) {
 	for _, r := range schema.Rules() {
 		t.Run(r.ID, func(t *testing.T) {
+			t.Parallel()
 			if len(r.Purpose) < 40 || len(r.Fail) == 0 || len(r.Pass) == 0 {
-				t.Error("a rule needs a purpose, pass/ and fail/")
+				t.Error("a rule needs a purpose, fail/ and pass/")
 			}
-			if diff := cmp.Diff([]string{r.ID}, ruleIDs(t, r, r.Fail)); diff != "" {
+			e := ruleExample{rule: r}
+			if len(r.Live) > 0 {
+				var problems schema.Problems
+				if e.before, problems = resolved(t, r.Live); len(problems) > 0 {
+					t.Fatal("live/ is not right:", problems)
+				}
+			}
+			if diff := cmp.Diff([]string{r.ID}, e.breaks(t, r.Fail)); diff != "" {
 				t.Errorf("rules that fail/ breaks (-want +got):\n%s", diff)
 			}
-			if diff := cmp.Diff([]string(nil), ruleIDs(t, r, r.Pass)); diff != "" {
+			if diff := cmp.Diff([]string(nil), e.breaks(t, r.Pass)); diff != "" {
 				t.Errorf("rules that pass/ breaks (-want +got):\n%s", diff)
 			}
 		})
 	}
 }
 
-// ruleIDs returns the rules that an example breaks, in order. What they say is
-// logged: `go test -v -run TestRules` shows every message there is.
-func ruleIDs(t *testing.T, r schema.Rule, files []schema.Source) []string {
+// A ruleExample is a rule with what its live store was made from; nil for a
+// rule about declarations alone.
+type ruleExample struct {
+	rule   schema.Rule
+	before *resolve.Want
+}
+
+// breaks returns the rules that files break, in order. What they say is logged:
+// `go test -v -run TestRules` shows every message there is.
+func (e ruleExample) breaks(t *testing.T, files []schema.Source) []string {
 	t.Helper()
 	ids := make(map[string]bool)
 	w, problems := resolved(t, files)
@@ -79,12 +82,8 @@ func ruleIDs(t *testing.T, r schema.Rule, files []schema.Source) []string {
 		t.Log(p, "hint:", p.Hint)
 		ids[p.Rule] = true
 	}
-	if len(r.Live) > 0 {
-		_, broken := resolved(t, r.Live)
-		if len(broken) > 0 {
-			t.Error("live/ is not right:", broken)
-		}
-		for _, f := range findings(t, r, w) {
+	if e.before != nil {
+		for _, f := range e.findings(t, w) {
 			t.Log(f.Rule+":", f.Text, "allow:", f.Allow)
 			ids[f.Rule] = true
 		}
@@ -118,10 +117,10 @@ func resolved(t *testing.T, files []schema.Source) (*resolve.Want, schema.Proble
 	return w, slices.Concat(problems, more, violations)
 }
 
-// findings plans from the live store of a rule's example to a want.
-func findings(t *testing.T, r schema.Rule, w *resolve.Want) []reconcile.Finding {
+// findings plans from the live store to a want.
+func (e ruleExample) findings(t *testing.T, w *resolve.Want) []reconcile.Finding {
 	t.Helper()
-	s := ruleStore(t, r, w)
+	s := e.store(t, w)
 	live, err := reconcile.ReadLive(t.Context(), s)
 	if err != nil {
 		t.Fatal(err)
@@ -131,11 +130,11 @@ func findings(t *testing.T, r schema.Rule, w *resolve.Want) []reconcile.Finding 
 		t.Fatal(err)
 	}
 	in := reconcile.Input{Live: live, Want: w.State, Organization: w.Organization, At: ruleTime, Store: "mem:", Last: &runs[0], Notes: notes(w)}
-	if len(r.Args) > 0 {
-		if len(r.Args) != 2 || r.Args[0] != "--actor" {
-			t.Fatalf("args %q: want --actor ADDRESS", r.Args)
+	if args := e.rule.Args; len(args) > 0 {
+		if len(args) != 2 || args[0] != "--actor" {
+			t.Fatalf("args %q: want --actor ADDRESS", args)
 		}
-		in.Actor = schema.Address(r.Args[1])
+		in.Actor = schema.Address(args[1])
 	}
 	p, err := reconcile.New(in)
 	if err != nil {
@@ -144,24 +143,23 @@ func findings(t *testing.T, r schema.Rule, w *resolve.Want) []reconcile.Finding 
 	return p.Findings
 }
 
-// ruleStore makes the store that a rule's example begins with: what live/ says,
-// with what users own. For live-shrunk the last run made all that is declared,
-// and somebody else removed what is not in live/.
-func ruleStore(t *testing.T, r schema.Rule, w *resolve.Want) *mem.Store {
+// store makes the live store: what live/ says, with what users own. For
+// live-shrunk the last run made all that is declared, and then somebody else
+// removed what is not in live/.
+func (e ruleExample) store(t *testing.T, w *resolve.Want) *mem.Store {
 	t.Helper()
-	before, _ := resolved(t, r.Live)
 	s := mem.New()
-	if r.ID == "live-shrunk" {
+	if e.rule.ID == "live-shrunk" {
 		apply(t, s, w)
-		for _, resource := range w.State {
-			if before.State.Find(resource.Key()) == nil {
-				s.Remove(resource.Key())
+		for _, r := range w.State {
+			if e.before.State.Find(r.Key()) == nil {
+				s.Remove(r.Key())
 			}
 		}
 		return s
 	}
-	apply(t, s, before)
-	for _, owned := range r.Owned {
+	apply(t, s, e.before)
+	for _, owned := range e.rule.Owned {
 		var observed map[schema.Address]schema.Observed
 		if err := json.Unmarshal([]byte(owned.Text), &observed); err != nil {
 			t.Fatal(err)
@@ -179,7 +177,7 @@ func apply(t *testing.T, s reconcile.Store, w *resolve.Want) {
 	t.Helper()
 	p, err := reconcile.New(reconcile.Input{Want: w.State, Organization: w.Organization, At: ruleTime})
 	if err == nil {
-		_, err = reconcile.Apply(context.WithoutCancel(t.Context()), s, p, w.Secrets, "", ruleTime)
+		_, err = reconcile.Apply(t.Context(), s, p, w.Secrets, "", ruleTime)
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -334,7 +332,7 @@ func TestRuleFiles(t *testing.T) {
 	for _, r := range schema.Rules() {
 		for _, f := range slices.Concat(r.Pass, r.Fail, r.Live) {
 			if n := strings.Count(f.Text, "\n"); n > 20 || !strings.HasSuffix(f.Text, "\n") {
-				t.Error(fmt.Sprintf("%s: %s has %d lines", r.ID, f.File, n))
+				t.Errorf("%s: %s has %d lines, or no newline at its end", r.ID, f.File, n)
 			}
 		}
 	}

@@ -87,17 +87,38 @@ var (
 
 // run carries out a command line and returns the exit code.
 func (a *app) run(ctx context.Context, args []string) int {
+	out := &output{w: a.out}
+	a.out = out
 	root := a.root()
 	root.SetArgs(args)
 	root.SetIn(a.in)
 	root.SetOut(a.out)
 	root.SetErr(a.err)
 	err := root.ExecuteContext(ctx)
+	if err == nil && out.err != nil {
+		err = fmt.Errorf("write to standard output: %w", out.err)
+	}
 	code := exitCode(err)
 	if err != nil && !errors.Is(err, errSaid) && !errors.Is(err, errChanges) {
 		a.complain(err)
 	}
 	return code
+}
+
+// An output remembers that it could not be written: half an export on a full
+// disk is no success.
+type output struct {
+	w   io.Writer
+	err error
+}
+
+// Write implements io.Writer.
+func (o *output) Write(p []byte) (int, error) {
+	n, err := o.w.Write(p)
+	if o.err == nil {
+		o.err = err
+	}
+	return n, err
 }
 
 // exitCode is the one place that gives errors their exit codes.
@@ -133,20 +154,33 @@ func (a *app) complain(err error) {
 	case errors.As(err, &problems):
 		a.printProblems(a.err, problems)
 	case errors.As(err, &refused):
-		fmt.Fprintln(a.err, "mailops: refused; nothing was changed")
-		a.printFindings(a.err, refused.Findings)
+		fmt.Fprintf(a.err, "mailops: %s; nothing was changed\n", refusal(refused.Findings))
 	case errors.As(err, &conflict):
 		fmt.Fprintln(a.err, "mailops: the live store has moved since the plan was made; nothing was changed")
 		for _, c := range conflict.Conflicts {
 			fmt.Fprintf(a.err, "  %s %s\n", c.Key, c.Reason)
 		}
 		fmt.Fprintln(a.err, "  hint: plan again")
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintln(a.err, "mailops: interrupted")
 	default:
 		fmt.Fprintln(a.err, "mailops:", err)
 		if hint := hintFor(err); hint != "" {
 			fmt.Fprintln(a.err, "  hint:", hint)
 		}
 	}
+}
+
+// refusal names the rules that refuse a plan; the plan itself has told the rest.
+func refusal(findings []reconcile.Finding) string {
+	reasons := make([]string, len(findings))
+	for i, f := range findings {
+		reasons[i] = f.Rule
+		if f.Allow != "" {
+			reasons[i] += " (--allow " + f.Allow + " lifts it for one plan)"
+		}
+	}
+	return "refused by " + strings.Join(reasons, ", ")
 }
 
 // hintFor says what to do about an error that people meet.
@@ -233,6 +267,9 @@ func (a *app) formats(cmd *cobra.Command, names ...string) {
 
 // terminal reports whether a stream is one that a person sits at.
 func terminal(stream any) bool {
+	if o, ok := stream.(*output); ok {
+		stream = o.w
+	}
 	f, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
 }

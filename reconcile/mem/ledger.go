@@ -65,6 +65,6 @@ func (s *Store) Run(ctx context.Context, id int64) (reconcile.Run, error) {
 		return reconcile.Run{}, fmt.Errorf("run %d: %w", id, reconcile.ErrNoRun)
 	}
 	r := s.runs[id-1]
-	r.Changes = slices.Clone(r.Changes)
+	r.Changes = append([]reconcile.Change(nil), r.Changes...)
 	return r, nil
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 
 	"github.com/ncruces/go-sqlite3"
 
@@ -27,7 +28,8 @@ func (s *Store) connect(ctx context.Context, flags sqlite3.OpenFlag) (*conn, err
 	}
 	// SQLite makes a missing -wal like the file that modeof names, and not as
 	// the umask happens to be: hashes pass through it.
-	uri := url.URL{Scheme: "file", OmitHost: true, Path: s.path, RawQuery: url.Values{"modeof": {s.path}}.Encode()}
+	modeof := strings.ReplaceAll(url.QueryEscape(s.path), "+", "%20") // to SQLite a plus is a plus
+	uri := url.URL{Scheme: "file", OmitHost: true, Path: s.path, RawQuery: "modeof=" + modeof}
 	db, err := sqlite3.OpenFlags(uri.String(), flags|sqlite3.OPEN_URI)
 	if err != nil {
 		return nil, err

@@ -17,7 +17,10 @@ func absent(path string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return info.Mode().IsRegular() && info.Size() == 0, nil
+	if !info.Mode().IsRegular() {
+		return false, &fs.PathError{Op: "open", Path: path, Err: errors.New("not a file")}
+	}
+	return info.Size() == 0, nil
 }
 
 // create makes the file when there is none, with its folder, for this user

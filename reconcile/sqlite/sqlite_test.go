@@ -10,6 +10,7 @@ import (
 )
 
 func TestStore(t *testing.T) {
+	t.Parallel() // beside TestKill, which waits for other processes
 	storetest.Run(t, func(t *testing.T) reconcile.Store { return fast(t) })
 }
 

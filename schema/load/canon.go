@@ -2,6 +2,7 @@ package load
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"golang.org/x/net/idna"
@@ -58,7 +59,8 @@ func foldAddress(text string) (string, error) {
 // foldDomain returns the name as DNS and mail servers hold it, in ASCII.
 func foldDomain(text string) (string, error) {
 	ascii, err := idna.Lookup.ToASCII(norm.NFC.String(text))
-	if err != nil || len(ascii) > 253 {
+	long := func(label string) bool { return len(label) > 63 }
+	if err != nil || len(ascii) > 253 || slices.ContainsFunc(strings.Split(ascii, "."), long) {
 		return "", errDomain
 	}
 	return strings.ToLower(ascii), nil

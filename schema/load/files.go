@@ -148,6 +148,8 @@ func textProblem(text []byte) (offset int, message, hint string) {
 			return i, "is not UTF-8 text", "save the file as UTF-8"
 		case r == '\r' && !bytes.HasPrefix(text[i+1:], []byte("\n")):
 			return i, "holds a carriage return without a line feed", "save the file with line ends of one kind, LF or CRLF"
+		case r == 0:
+			return i, "holds a NUL, as UTF-16 does", "save the file as UTF-8"
 		case r < 0x20 && r != '\n' && r != '\r' && r != '\t', r >= 0x7f && hidden(r):
 			return i, fmt.Sprintf("holds the character %U, which cannot be seen", r), "take it out"
 		}

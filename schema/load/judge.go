@@ -172,7 +172,7 @@ func (j *judge) text(f *fieldLaw, pattern *regexp.Regexp, n *schema.Node, path s
 	case n.Kind != schema.String:
 		j.refuse(n, path, mismatch(n, f.wanted()), "")
 	case pattern != nil && !pattern.MatchString(n.Text):
-		j.refuse(n, path, shown(n)+" is not "+f.wanted(), "")
+		j.refuse(n, path, shown(n)+" is not "+f.wanted(), lineBreak(n.Text))
 	case f.words != nil && !slices.Contains(f.words, n.Text):
 		j.refuse(n, path, shown(n)+" is not "+oneOf(f.words), j.suggest(n.Text, f.words))
 	default:
@@ -224,6 +224,9 @@ func (j *judge) explain(f *fieldLaw, n *schema.Node, path string, errs []cueerro
 	switch {
 	case n.Kind == schema.Int && f.kind == cue.IntKind:
 		j.refuse(n, path, fmt.Sprintf("%s is out of range", clip(n.Text)), f.advice())
+		return
+	case f.kind == cue.ListKind && n.Kind == schema.String:
+		j.refuse(n, path, mismatch(n, kindWord(f.kind)), "a list stands in brackets, even of one: [...]")
 		return
 	case n.Kind == schema.Null, simple(f.kind), f.kind == cue.ListKind && n.Kind != schema.Sequence:
 		j.refuse(n, path, mismatch(n, kindWord(f.kind)), f.advice())

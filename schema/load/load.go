@@ -41,7 +41,7 @@ func FS(ctx context.Context, fsys fs.FS) (*schema.Declarations, schema.Problems,
 	if err != nil {
 		return nil, nil, err
 	}
-	loaded, err := readAll(ctx, fsys, files)
+	loaded, err := readAll(ctx, fsys, files, law)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read declarations: %w", err)
 	}
@@ -67,8 +67,9 @@ type result struct {
 }
 
 // readAll reads the files on all processors, and keeps their order. Each worker
-// has a law of its own: CUE values belong to one goroutine.
-func readAll(ctx context.Context, fsys fs.FS, files []string) ([]result, error) {
+// has a law of its own, the first one the given: CUE values belong to one
+// goroutine, and to take the law apart takes longer than most repositories.
+func readAll(ctx context.Context, fsys fs.FS, files []string, given *law) ([]result, error) {
 	out := make([]result, len(files))
 	next := make(chan int)
 	workers := min(runtime.GOMAXPROCS(0), max(1, len(files)/64))
@@ -76,8 +77,10 @@ func readAll(ctx context.Context, fsys fs.FS, files []string) ([]result, error) 
 	var wg sync.WaitGroup
 	for w := range workers {
 		wg.Go(func() {
-			law, err := compileLaw()
-			errs[w] = err
+			law := given
+			if w > 0 {
+				law, errs[w] = compileLaw()
+			}
 			for i := range next {
 				if errs[w] == nil {
 					out[i], errs[w] = readFile(fsys, files[i], law)

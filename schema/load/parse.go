@@ -20,7 +20,7 @@ import (
 const (
 	maxDepth  = 32       // levels of nesting
 	maxScalar = 64 << 10 // bytes of one scalar
-	maxMarks  = 600_000  // characters of a file that can begin a node
+	maxMarks  = 600_000  // characters of a file that can begin a node or a comment
 )
 
 // parse reads every document of a file into nodes. What is wrong with the YAML
@@ -80,7 +80,7 @@ func shape(file string, text []byte) *schema.Problem {
 			depth++
 		case ']', '}':
 			depth = max(0, depth-1)
-		case ',', ':', '\n', '-':
+		case ',', ':', '\n', '-', '#':
 		default:
 			continue
 		}
@@ -107,6 +107,8 @@ var advice = []struct{ message, hint string }{
 	{"could not find expected ':'", "a key is followed by a colon and a blank"},
 	{"cannot start any token", "quote a text that begins with @, ` or %"},
 	{"found unexpected end of stream", "close the quote"},
+	{"hexdecimal number", "a backslash in double quotes begins an escape; use single quotes"},
+	{"incompatible YAML document", "leave the %YAML line out"},
 	{"unknown escape character", "a backslash in double quotes begins an escape; use single quotes"},
 }
 

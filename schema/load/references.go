@@ -31,8 +31,16 @@ func (x *index) referenceKnown(d *schema.Declaration) schema.Problems {
 		if domain := schema.Address(r.node.Text).Domain(); strings.Contains(r.node.Text, "@") && r.what != "user" && x.domains[domain] == nil {
 			continue
 		}
+		if len(problems) > enough {
+			break
+		}
+		if to := r.in[r.node.Text]; to != nil {
+			problems = append(problems, d.Problem(r.node, r.path, "reference-known",
+				fmt.Sprintf("%s is no %s: it is declared as %s at %s", r.node.Text, r.what, to.Kind, to.Pos(nil)), ""))
+			continue
+		}
 		problems = append(problems, d.Problem(r.node, r.path, "reference-known",
-			fmt.Sprintf("there is no %s %s", r.what, r.node.Text), x.meant(r)))
+			fmt.Sprintf("there is no %s %s", r.what, r.node.Text), x.suggest(r.what, r.in, r.node.Text)))
 	}
 	if d.Kind == schema.KindOrganization {
 		problems = append(problems, unmanagedKnown(d)...)
@@ -51,21 +59,6 @@ func (x *index) mayBe(r reference) bool {
 		kinds = []schema.Kind{schema.KindUser, schema.KindAlias, schema.KindList}
 	}
 	return x.unread || slices.ContainsFunc(kinds, func(k schema.Kind) bool { return x.refused[schema.Key{Kind: k, Name: r.node.Text}] })
-}
-
-// meant suggests the name that was probably meant.
-func (x *index) meant(r reference) string {
-	if !strings.Contains(r.node.Text, "@") {
-		return suggest(r.node.Text, keys(r.in))
-	}
-	var near []string
-	for name := range r.in { // of the same first letter: a whole directory is too many to compare
-		if name[0] == r.node.Text[0] && len(near) < 1000 {
-			near = append(near, name)
-		}
-	}
-	slices.Sort(near)
-	return suggest(r.node.Text, near)
 }
 
 func (x *index) references(d *schema.Declaration) []reference {
@@ -127,7 +120,7 @@ func unmanagedKnown(d *schema.Declaration) schema.Problems {
 		known := slices.ContainsFunc(paths, func(p string) bool {
 			return p == item.Text || strings.HasPrefix(p, item.Text+".")
 		})
-		if !known {
+		if !known && len(problems) <= enough {
 			problems = append(problems, d.Problem(item, schema.IndexPath("unmanaged", i), "reference-known",
 				fmt.Sprintf("users have no field %q", item.Text), suggest(item.Text, paths)))
 		}
@@ -145,7 +138,7 @@ func (x *index) profileLoops() schema.Problems {
 	for _, loop := range loops(next) {
 		d := x.profiles[loop[0]]
 		problems = append(problems, d.Problem(d.Body.Get("profiles"), "profiles", "profile-loop",
-			"the profile builds on itself: "+strings.Join(append(loop, loop[0]), " → "), "take one of them out of the circle"))
+			"the profile builds on itself: "+arrows(loop), "take one of them out of the circle"))
 	}
 	return problems
 }
@@ -156,6 +149,7 @@ func (x *index) addressLoops() schema.Problems {
 	next := make(map[string][]string)
 	field := map[schema.Kind]string{schema.KindUser: "forwarding.to", schema.KindAlias: "to", schema.KindList: "members"}
 	for name, d := range x.addresses {
+		next[name] = []string{d.Name} // the alias that a rename leaves
 		if name == d.Name {
 			next[name] = d.Body.At(field[d.Kind]).Strings()
 		}
@@ -165,63 +159,9 @@ func (x *index) addressLoops() schema.Problems {
 		d := x.addresses[loop[0]]
 		at := field[d.Kind]
 		problems = append(problems, d.Problem(d.Body.At(at), at, "alias-loop",
-			"mail goes in a circle: "+strings.Join(append(loop, loop[0]), " → "), "take one of them out of the circle"))
+			"mail goes in a circle: "+arrows(loop), "take one of them out of the circle"))
 	}
 	return problems
-}
-
-// loops returns each circle of a graph once, from its smallest name on, in
-// order. A circle that shares a name with one found before may be left out: it
-// shows once the other is mended. Iterative, so that depth costs no stack.
-func loops(next map[string][]string) [][]string {
-	const (
-		open = 1
-		done = 2
-	)
-	var out [][]string
-	state := make(map[string]int, len(next))
-	for _, start := range sortedKeys(next) {
-		if state[start] != 0 {
-			continue
-		}
-		state[start] = open
-		trail := []string{start}
-		at := []int{0}
-		for len(trail) > 0 {
-			top := len(trail) - 1
-			targets := next[trail[top]]
-			if at[top] == len(targets) {
-				state[trail[top]] = done
-				trail, at = trail[:top], at[:top]
-				continue
-			}
-			to := targets[at[top]]
-			at[top]++
-			switch {
-			case state[to] == open:
-				out = append(out, fromSmallest(trail[slices.Index(trail, to):]))
-			case state[to] == 0 && next[to] != nil:
-				state[to] = open
-				trail, at = append(trail, to), append(at, 0)
-			}
-		}
-	}
-	slices.SortFunc(out, slices.Compare)
-	return out
-}
-
-func fromSmallest(loop []string) []string {
-	i := slices.Index(loop, slices.Min(loop))
-	return append(slices.Clone(loop[i:]), loop[:i]...)
-}
-
-func sortedKeys(m map[string][]string) []string {
-	out := make([]string, 0, len(m))
-	for k := range m {
-		out = append(out, k)
-	}
-	slices.Sort(out)
-	return out
 }
 
 // confusables: two addresses that look alike, or one that mixes scripts, is how

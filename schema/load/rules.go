@@ -2,6 +2,8 @@ package load
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,6 +18,9 @@ type index struct {
 	profiles  map[string]*schema.Declaration
 	refused   map[schema.Key]bool // what the law refuses is declared all the same
 	unread    bool                // there is more, and nobody can say what it is called
+	zones     map[string]bool     // which time zones exist
+	sorted    map[string][]string // the names of a map, by what they name
+	hints     int                 // how many names have been suggested
 }
 
 // rules checks what one document cannot tell: that names are unique and known,
@@ -45,7 +50,8 @@ func rules(d *schema.Declarations, found schema.Problems) schema.Problems {
 // newIndex builds the index, and finds the names that are used twice.
 func newIndex(all []schema.Declaration) (*index, schema.Problems) {
 	x := &index{all: all, addresses: make(map[string]*schema.Declaration),
-		domains: make(map[string]*schema.Declaration), profiles: make(map[string]*schema.Declaration), refused: make(map[schema.Key]bool)}
+		domains: make(map[string]*schema.Declaration), profiles: make(map[string]*schema.Declaration), refused: make(map[schema.Key]bool),
+		zones: make(map[string]bool), sorted: make(map[string][]string)}
 	var problems schema.Problems
 	for i := range all {
 		d := &all[i]
@@ -113,7 +119,7 @@ func (x *index) organization() schema.Problems {
 		}
 	}
 	if first == nil && len(problems) == 0 && !refused {
-		problems = append(problems, schema.Problem{Pos: schema.Pos{File: Root}, Rule: "organization-one",
+		problems = append(problems, schema.Problem{Pos: schema.Pos{File: Root, Line: 1, Column: 1}, Rule: "organization-one",
 			Message: "there is no Organization", Hint: "begin the file with `apiVersion: " + schema.APIVersion + "` and `kind: Organization`"})
 	}
 	return problems
@@ -125,7 +131,7 @@ func (x *index) organization() schema.Problems {
 func (x *index) values(d *schema.Declaration) schema.Problems {
 	var problems schema.Problems
 	visit(&d.Body, "", func(n *schema.Node, at string) {
-		if rule, message, hint := valueProblem(n, at); rule != "" {
+		if rule, message, hint := x.value(n, at); rule != "" {
 			problems = append(problems, d.Problem(n, at, rule, message, hint))
 		}
 	})
@@ -145,7 +151,7 @@ func visit(n *schema.Node, at string, f func(*schema.Node, string)) {
 	}
 }
 
-func valueProblem(n *schema.Node, at string) (rule, message, hint string) {
+func (x *index) value(n *schema.Node, at string) (rule, message, hint string) {
 	switch n.Key {
 	case "quota", "storage":
 		if _, err := schema.ParseBytes(n.Text); err != nil && n.Kind == schema.String {
@@ -156,7 +162,7 @@ func valueProblem(n *schema.Node, at string) (rule, message, hint string) {
 			return "schema", fmt.Sprintf("%q is not in the calendar", n.Text), ""
 		}
 	case "timezone":
-		if n.Kind == schema.String && !zoneKnown(n.Text) {
+		if n.Kind == schema.String && !x.zoneKnown(n.Text) {
 			return "timezone-known", fmt.Sprintf("there is no time zone %q", n.Text), "a name of the IANA database, such as Europe/Lisbon"
 		}
 	case "mon", "tue", "wed", "thu", "fri", "sat", "sun":
@@ -182,9 +188,14 @@ func dateExists(text string) bool {
 
 // zoneKnown reports whether the time zone exists. "Local" would be the zone of
 // the machine that happens to run mailops.
-func zoneKnown(name string) bool {
-	_, err := time.LoadLocation(name)
-	return err == nil && name != "Local"
+func (x *index) zoneKnown(name string) bool {
+	known, asked := x.zones[name]
+	if !asked {
+		_, err := time.LoadLocation(name)
+		known = err == nil && name != "Local"
+		x.zones[name] = known
+	}
+	return known
 }
 
 // hoursProblem checks that the hours of a day are in order.
@@ -230,21 +241,26 @@ func (x *index) domainDeclared(d *schema.Declaration) schema.Problems {
 	if _, ok := x.domains[domain]; ok || x.unread || x.refused[schema.Key{Kind: schema.KindDomain, Name: domain}] {
 		return nil
 	}
-	hint := suggest(domain, keys(x.domains))
+	hint := x.suggest("domain", x.domains, domain)
 	if hint == "" {
 		hint = fmt.Sprintf("declare it: {kind: Domain, name: %s}", domain)
 	}
 	return schema.Problems{d.Problem(n, "address", "domain-declared", fmt.Sprintf("the domain %s is not declared", domain), hint)}
 }
 
-func keys(m map[string]*schema.Declaration) []string {
-	const enough = 1000 // names to compare a misspelt one with
-	out := make([]string, 0, min(len(m), enough))
-	for k := range m {
-		if len(out) == enough {
-			break
-		}
-		out = append(out, k)
+// suggest names the declared name that was probably meant. Only names that
+// begin alike are looked at, and only for the first wrong ones: a whole
+// directory, all of it wrong, must not take a minute.
+func (x *index) suggest(what string, names map[string]*schema.Declaration, got string) string {
+	const most, window = 1000, 100
+	if x.hints++; x.hints > most {
+		return ""
 	}
-	return out
+	sorted, ok := x.sorted[what]
+	if !ok {
+		sorted = slices.Sorted(maps.Keys(names))
+		x.sorted[what] = sorted
+	}
+	at, _ := slices.BinarySearch(sorted, got)
+	return suggest(got, sorted[max(0, at-window):min(len(sorted), at+window)])
 }

@@ -32,6 +32,14 @@ func shown(n *schema.Node) string {
 
 var hashLike = regexp.MustCompile(`^(\{[A-Z0-9.-]+\}|\$[0-9a-z]+\$)`)
 
+// lineBreak is the hint for a text that | or > ends with a line break.
+func lineBreak(text string) string {
+	if strings.HasSuffix(text, "\n") {
+		return "the text ends with a line break: write it in quotes, or with >-"
+	}
+	return ""
+}
+
 func (f *fieldLaw) wanted() string {
 	if f.hint != "" {
 		return f.hint
@@ -56,7 +64,8 @@ func oneOf(words []string) string {
 
 // suggest names the word that was probably meant.
 func suggest(got string, words []string) string {
-	best, distance := "", 3+len(got)/8 // about as many slips as a typing hand makes
+	local, _, _ := strings.Cut(got, "@") // the domain of an address is mostly right
+	best, distance := "", 3+len(local)/8 // about as many slips as a typing hand makes
 	for _, w := range words {
 		if d := utf8.RuneCountInString(w) - utf8.RuneCountInString(got); max(d, -d) >= distance {
 			continue

@@ -148,8 +148,26 @@ func (p *printer) inLines(e *entry, indent int) bool {
 	if len(v.entries) == 0 {
 		return false
 	}
-	return v.isBlock() || commented(v) ||
-		indent+utf8.RuneCountInString(prefix(e)+" "+inline(v, false)) > p.width
+	return v.isBlock() ||
+		indent+utf8.RuneCountInString(prefix(e))+1+columns(v) > p.width || commented(v)
+}
+
+// columns is how wide the value is on one line. Each node remembers it, since
+// all that are around it ask.
+func columns(n *node) int {
+	if len(n.entries) == 0 {
+		return utf8.RuneCountInString(inline(n, true))
+	}
+	if n.columns == 0 {
+		n.columns = 2 * len(n.entries) // brackets, and ", " between entries
+		for _, e := range n.entries {
+			n.columns += columns(e.value)
+			if e.key != nil {
+				n.columns += utf8.RuneCountInString(scalar(e.key, true)) + 2
+			}
+		}
+	}
+	return n.columns
 }
 
 // commented reports whether there is a comment or a block within brackets.

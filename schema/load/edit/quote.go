@@ -53,7 +53,7 @@ func write(s string, flow bool) string {
 // plainly reports whether a text needs no quotes.
 func plainly(s string, flow bool) bool {
 	switch {
-	case s == "", ambiguous(s), spoken.MatchString(s), stamped.MatchString(s) && !dated.MatchString(s),
+	case s == "", ambiguous(s), spoken.MatchString(s), numeric(s) && stamped.MatchString(s) && !dated.MatchString(s),
 		strings.ContainsRune("-?:,[]{}#&*!|>'\"%@` ", rune(s[0])),
 		s[len(s)-1] == ' ', s[len(s)-1] == ':',
 		strings.HasPrefix(s, "..."),

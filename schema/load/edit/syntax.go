@@ -13,6 +13,7 @@ package edit
 import (
 	"regexp"
 	"slices"
+	"strings"
 
 	"gopkg.in/yaml.v3"
 )
@@ -38,6 +39,7 @@ type node struct {
 	entries    []*entry
 	open       []comment // behind the opening bracket, or the header of a block scalar
 	foot       []comment // below the last entry
+	columns    int       // see the function of that name; 0 until it is asked for
 }
 
 // isBlock reports whether the node is a collection written in lines.
@@ -119,7 +121,11 @@ func ambiguous(s string) bool {
 	n := yaml.Node{Kind: yaml.ScalarNode, Value: s}
 	switch n.ShortTag() {
 	case "!!str", "!!timestamp":
-		return s == "<<" || coreNumber.MatchString(s)
+		return s == "<<" || numeric(s) && coreNumber.MatchString(s)
 	}
 	return true
 }
+
+// numeric reports whether a text begins like a number; most do not, and need
+// no regular expression.
+func numeric(s string) bool { return s != "" && strings.IndexByte("+-.0123456789", s[0]) >= 0 }
