@@ -32,7 +32,7 @@ func (c *check) lock(d *Change, was, will *schema.User) {
 	locks := will.Lock.MailAddOn == schema.Locked
 	if locks && c.Live.Observed[was.Address].AddOnSharing == schema.SharingPrivate {
 		c.refuse("lock-private", "", []schema.Key{d.Key},
-			"the mail add-on of %s cannot be locked: its sharing is private", who(will))
+			"the lock of the mail add-on of %s is refused: its sharing is private, and a private add-on cannot be locked", who(will))
 	}
 	if c.Actor == was.Address && was.IsAdmin() && c.otherAdmins(will) {
 		verb := map[bool]string{true: "lock", false: "unlock"}[locks]

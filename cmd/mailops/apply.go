@@ -120,7 +120,7 @@ func (a *app) apply(ctx context.Context, p *planned) (int64, error) {
 		return 0, err
 	}
 	defer s.Close()
-	return reconcile.Apply(ctx, s, p.Plan, p.want.Secrets, cmp.Or(a.actor, a.env["USER"]), a.now().UTC())
+	return reconcile.Apply(ctx, s, p.Plan, p.want.Secrets, cmp.Or(string(p.in.Actor), a.env["USER"]), a.now().UTC())
 }
 
 // applyFile carries out a saved plan. The guards judge its changes again, on

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -49,15 +50,24 @@ func (a *app) showRuns(runs []reconcile.Run) error {
 		return nil
 	}
 	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "RUN\tAT\tBY\tCREATED\tUPDATED\tDELETED\tREVISION\tNOTE")
+	fmt.Fprintln(w, "RUN\tAT\tBY\tCREATED\tUPDATED\tDELETED\tUNDID\tREVISION")
 	for _, r := range runs {
-		note := ""
+		undid := "-"
 		if r.Undoes > 0 {
-			note = fmt.Sprintf("undid run %d", r.Undoes)
+			undid = fmt.Sprintf("run %d", r.Undoes)
 		}
-		fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%d\t%d\t%s\t%s\n", r.ID, r.At.UTC().Format("2006-01-02 15:04:05 UTC"), cmp.Or(r.Actor, "-"), r.Summary.Create, r.Summary.Update, r.Summary.Delete, cmp.Or(r.Revision, "-"), note)
+		fmt.Fprintf(w, "%d\t%s\t%s\t%d\t%d\t%d\t%s\t%s\n", r.ID, r.At.UTC().Format("2006-01-02 15:04:05 UTC"), cmp.Or(r.Actor, "-"), r.Summary.Create, r.Summary.Update, r.Summary.Delete, undid, short(r.Revision))
 	}
 	return w.Flush()
+}
+
+// short is a revision cut down to what tells it from others at a glance.
+func short(revision string) string {
+	kind, id, _ := strings.Cut(revision, ":")
+	if id == "" {
+		return cmp.Or(kind, "-")
+	}
+	return kind + ":" + id[:min(12, len(id))]
 }
 
 func (a *app) showRun(ctx context.Context, s liveStore, id string) error {

@@ -89,7 +89,7 @@ func (a *app) printHead(v planView) {
 	} else {
 		fmt.Fprintf(w, "%s\n", a.paint(w, bold, fmt.Sprintf("Plan for %s on %s", v.name, v.Store)))
 	}
-	a.printEffects(v.Effects)
+	a.printEffects(v.Effects, len(v.Refusals()) > 0)
 }
 
 // printTail says what the rules find, and sums a plan up.
@@ -133,11 +133,15 @@ var marks = map[reconcile.Severity]struct{ mark, colour string }{
 	reconcile.Refuse:  {"✗", red},
 }
 
-func (a *app) printEffects(effects []reconcile.Effect) {
+func (a *app) printEffects(effects []reconcile.Effect, refused bool) {
 	if len(effects) == 0 {
 		return
 	}
-	fmt.Fprintf(a.out, "\n%s\n", a.paint(a.out, bold, "What it means"))
+	title := "What it means"
+	if refused {
+		title = "What it would mean"
+	}
+	fmt.Fprintf(a.out, "\n%s\n", a.paint(a.out, bold, title))
 	for _, e := range effects {
 		m := marks[e.Severity]
 		fmt.Fprintf(a.out, "  %s %s\n", a.paint(a.out, m.colour, m.mark), e.Text)

@@ -74,7 +74,7 @@ func (a *app) judge(ctx context.Context, decls *schema.Declarations, w *resolve.
 // parseAt reads the instant of --at: RFC 3339, or a wall-clock time in the
 // organization's time zone.
 func parseAt(s, timezone string) (time.Time, error) {
-	if t, err := time.Parse(time.RFC3339, s); err == nil {
+	if t, err := time.Parse(time.RFC3339, s); err == nil && t.UTC().Year() <= 9999 {
 		return t, nil
 	}
 	loc, err := time.LoadLocation(timezone)
@@ -82,7 +82,7 @@ func parseAt(s, timezone string) (time.Time, error) {
 		loc = time.UTC
 	}
 	for _, layout := range []string{time.DateOnly, "2006-01-02T15:04", "2006-01-02T15:04:05"} {
-		if t, err := time.Parse(layout, s); err == nil {
+		if t, err := time.Parse(layout, s); err == nil && t.Year() < 9999 {
 			return resolve.Wall(t, loc, false), nil
 		}
 	}
