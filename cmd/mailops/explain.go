@@ -18,8 +18,7 @@ func (a *app) explainCommand() *cobra.Command {
 		"explain ADDRESS.FIELD shows the effective value, the line that set it, what it\noverrode, and what the live store has. explain ADDRESS shows all fields.\nexplain RULE tells what a rule is for, with an example.",
 		cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
 			if rule, ok := schema.RuleNamed(args[0]); ok {
-				a.explainRule(rule)
-				return nil
+				return a.explainRule(rule)
 			}
 			if !strings.Contains(args[0], "@") && !strings.Contains(args[0], ".") {
 				return usage("there is no rule %q; the rules are %s", args[0], strings.Join(ruleNames(), ", "))
@@ -42,7 +41,14 @@ func ruleNames() []string {
 	return out
 }
 
-func (a *app) explainRule(r schema.Rule) {
+func (a *app) explainRule(r schema.Rule) error {
+	if a.format == "json" {
+		return a.printJSON(struct {
+			Format  string `json:"format"`
+			Rule    string `json:"rule"`
+			Purpose string `json:"purpose"`
+		}{"mailops.rule/v1", r.ID, r.Purpose})
+	}
 	fmt.Fprintf(a.out, "%s\n\n%s\n", a.paint(a.out, bold, r.ID), r.Purpose)
 	for _, example := range []struct {
 		title string
@@ -55,6 +61,7 @@ func (a *app) explainRule(r schema.Rule) {
 			}
 		}
 	}
+	return nil
 }
 
 // An explained is one field as explain shows it.
@@ -144,6 +151,13 @@ func explainFields(w *resolve.Want, resource, live schema.Resource, path string)
 	return out
 }
 
+// fieldWidth is that of the longest path, permissions.features.allowBlockList,
+// and valueWidth that of most values.
+const (
+	fieldWidth = 35
+	valueWidth = 20
+)
+
 func (a *app) printExplained(f explained, isLive, long bool) {
 	before, after := fieldText(reconcile.FieldChange{Path: f.Field, Before: f.Live, After: f.Value})
 	if f.Field == "password" {
@@ -158,7 +172,8 @@ func (a *app) printExplained(f explained, isLive, long bool) {
 		if isLive && f.Live != f.Value {
 			drift = a.paint(a.out, yellow, "   live: "+before)
 		}
-		fmt.Fprintf(a.out, "%s  %s%s%s\n", pad(f.Field, 34), after, at, drift)
+		line := pad(f.Field, fieldWidth) + "  " + pad(after, valueWidth) + at + drift
+		fmt.Fprintln(a.out, strings.TrimRight(line, " "))
 		return
 	}
 	fmt.Fprintf(a.out, "%s = %s\n", f.Field, after)
@@ -167,11 +182,7 @@ func (a *app) printExplained(f explained, isLive, long bool) {
 		if i == len(f.Chain)-1 {
 			verb = "set by   "
 		}
-		value := f.Chain[i].Value
-		if f.Field == "password" {
-			value = "(a hash)"
-		}
-		fmt.Fprintf(a.out, "  %s %s: %s\n", verb, f.Chain[i].Origin, value)
+		fmt.Fprintf(a.out, "  %s %s: %s\n", verb, f.Chain[i].Origin, f.Chain[i].Value)
 	}
 	if isLive {
 		fmt.Fprintf(a.out, "  live      %s\n", before)

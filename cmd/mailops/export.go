@@ -33,12 +33,17 @@ func (a *app) exportCommand() *cobra.Command {
 	return cmd
 }
 
-// withKinds makes every resource say its kind, so that JSON alone is enough.
+// withKinds makes every resource say its kind, so that JSON alone is enough, and
+// takes out of users what is no effective value: the schedule that was applied,
+// and the password.
 func withKinds(s schema.State) schema.State {
 	out := make(schema.State, len(s))
 	for i, r := range s {
 		out[i] = schema.Clone(r)
 		schema.SetKind(out[i])
+		if u, ok := out[i].(*schema.User); ok {
+			u.Password, u.Schedule = "", nil
+		}
 	}
 	return out
 }

@@ -95,7 +95,7 @@ func TestKill(t *testing.T) {
 func runApplier(t *testing.T, path string, last int64) int64 {
 	t.Helper()
 	child := exec.CommandContext(t.Context(), os.Args[0])
-	child.Env = append(os.Environ(), childStore+"="+path)
+	child.Env = append(os.Environ(), childStore+"="+path, "GOGC=off") // it does not live long
 	out, err := child.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -1,10 +1,9 @@
 // Package confusable says which addresses can be taken for one another by
 // people, after Unicode Technical Standard #39 (Unicode Security Mechanisms).
 //
-// Addresses are expected as schema has them, in lower case and NFC, and one
-// part at a time: a local part, or a domain in its Unicode form (the labels of
-// a canonical address are ASCII; golang.org/x/net/idna gives their Unicode
-// form back).
+// Addresses are expected as schema has them, in lower case and NFC, but with
+// the domain in its Unicode form, as people see it (the labels of a canonical
+// address are ASCII; golang.org/x/net/idna gives their Unicode form back).
 //
 // Imports: the standard library and golang.org/x/text/unicode/norm.
 package confusable

@@ -100,6 +100,11 @@ func TestMixedScript(t *testing.T) {
 		"東京б":         true, // Han, Cyrillic
 		"e\u0301µ²":   false,
 		"ana.αβγ":     true,
+
+		"елена@acme.example":   false, // each part in one script
+		"елена@пример.example": false,
+		"ana@acmе.example":     true, // Cyrillic е
+		"еlena@пример.example": true,
 	} {
 		if got := confusable.MixedScript(s); got != want {
 			t.Errorf("MixedScript(%q) = %v", s, got)

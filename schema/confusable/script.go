@@ -2,6 +2,7 @@ package confusable
 
 import (
 	"slices"
+	"strings"
 	"unicode"
 	"unicode/utf8"
 )
@@ -14,12 +15,21 @@ var together = [][]string{
 	{"Latin", "Han", "Hangul"},
 }
 
-// MixedScript reports whether a local part, or a label of a domain, has letters
-// of scripts that no language writes together, such as a Cyrillic letter among
-// Latin ones. Letters that several scripts share count for none.
+// MixedScript reports whether the local part of an address, or a label of its
+// domain, has letters of scripts that no language writes together, such as a
+// Cyrillic letter among Latin ones. A text without @ is taken as one such part.
+// Letters that several scripts share count for none.
 func MixedScript(s string) bool {
+	at := strings.LastIndexByte(s, '@')
+	if at < 0 {
+		return mixed(s)
+	}
+	return mixed(s[:at]) || slices.ContainsFunc(strings.Split(s[at+1:], "."), mixed)
+}
+
+func mixed(part string) bool {
 	var scripts []string
-	for _, r := range s {
+	for _, r := range part {
 		if name := script(r); name != "" && !slices.Contains(scripts, name) {
 			scripts = append(scripts, name)
 		}

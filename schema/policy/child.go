@@ -46,6 +46,7 @@ const maxStack = 64 << 20
 // little below the kernel's bound: that end is cleaner, not every system bounds
 // memory, and the race detector does not live with a bound.
 func confine(o order) error {
+	closeInherited()
 	debug.SetMaxStack(maxStack)
 	debug.SetMemoryLimit(o.Memory / 4 * 3) // collect harder from here on
 	go watchMemory(uint64(o.Memory / 8 * 7))

@@ -169,14 +169,17 @@ func (j *judge) together(files []*ast.File, defined []definition) (*ast.File, er
 }
 
 // names makes names that occur in no policy, and knows what they were before.
-type names struct{ tag string }
+type names struct {
+	tag   string
+	kinds *regexp.Regexp // what ofKind puts before a kind
+}
 
 func newNames(policies []schema.Source) names {
 	tag := "mailops"
 	for slices.ContainsFunc(policies, func(p schema.Source) bool { return strings.Contains(p.Text, tag) }) {
 		tag += "_"
 	}
-	return names{tag}
+	return names{tag, regexp.MustCompile("_" + tag + "_kind[0-9]+_")}
 }
 
 func (n names) ofKind(file int, kind schema.Kind) string {
@@ -198,5 +201,5 @@ func (n names) opened(name string) string {
 func (n names) written(text string) string {
 	text = strings.ReplaceAll(text, "_"+n.tag+"_def_", "#")
 	text = strings.ReplaceAll(text, "_"+n.tag+"_hid_", "_#")
-	return regexp.MustCompile("_"+n.tag+"_kind[0-9]+_").ReplaceAllString(text, "#")
+	return n.kinds.ReplaceAllString(text, "#")
 }

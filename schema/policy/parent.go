@@ -47,8 +47,8 @@ const (
 	maxReports = 64 << 20
 )
 
-// run starts a child and waits for its end. The child gets no environment and
-// no open file but its three pipes.
+// run starts a child and waits for its end. The child gets no environment, and
+// three pipes.
 func (c *checker) run(ctx context.Context, policies []schema.Source, units []unit) (outcome, error) {
 	self, err := executable()
 	if err != nil {

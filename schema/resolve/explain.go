@@ -2,14 +2,15 @@ package resolve
 
 import (
 	"cmp"
+	"strings"
 
 	"mailops/schema"
 )
 
 // A Layer is one declaration's word on a field.
 type Layer struct {
-	Origin schema.Origin
-	Value  string // as written; a list joined by commas
+	Origin schema.Origin `json:"origin"`
+	Value  string        `json:"value"` // as written; a list joined by commas
 }
 
 // Explain returns what set a field, from the weakest to the strongest: the
@@ -29,7 +30,7 @@ func (w *Want) Explain(key schema.Key, path string) []Layer {
 		if at.Kind == schema.Mapping || at.Kind == schema.Sequence {
 			pos = in.Pos(at)
 		}
-		out = append(out, Layer{schema.Origin{Pos: pos, Via: via}, show(at)})
+		out = append(out, Layer{schema.Origin{Pos: pos, Via: via}, written(path, at)})
 	}
 	law := &schema.Declaration{File: "schema/defaults.cue"}
 	add(w.r.decls.Defaults[key.Kind].At(path), law, "default")
@@ -47,11 +48,30 @@ func (w *Want) Explain(key schema.Key, path string) []Layer {
 		}
 	}
 	for _, p := range w.r.chain(d).profiles {
-		add(p.Body.At(path), p, "profile "+p.Name)
+		if path != "name" { // a profile's name is its own
+			add(p.Body.At(path), p, "profile "+p.Name)
+		}
 	}
 	add(d.Body.At(path), d, "")
 	w.scheduled(d, path, add)
 	return out
+}
+
+// written is a value as its declaration has it, on one line. A hash is not shown.
+func written(path string, n *schema.Node) string {
+	switch {
+	case path == "password" && n.Get("fromEnv") != nil:
+		return "(from the variable " + n.Get("fromEnv").Text + ")"
+	case path == "password":
+		return "(a hash)"
+	case n.Kind != schema.Mapping:
+		return show(n)
+	}
+	parts := make([]string, len(n.Items))
+	for i := range n.Items {
+		parts[i] = n.Items[i].Key + ": " + show(&n.Items[i])
+	}
+	return "{" + strings.Join(parts, ", ") + "}"
 }
 
 // scheduled adds the entries of a user's schedule that are in force.
