@@ -97,6 +97,11 @@ func (ps Problems) Sorted() Problems {
 	return slices.Compact(out)
 }
 
+// Without returns the problems that are not of these rules.
+func (ps Problems) Without(rules ...string) Problems {
+	return slices.DeleteFunc(slices.Clone(ps), func(p Problem) bool { return slices.Contains(rules, p.Rule) })
+}
+
 // Err returns the problems as an error, nil when there are none.
 func (ps Problems) Err() error {
 	if len(ps) == 0 {

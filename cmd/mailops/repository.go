@@ -22,20 +22,24 @@ func (a *app) want(ctx context.Context) (*schema.Declarations, *resolve.Want, er
 	if err != nil {
 		return nil, nil, err
 	}
-	w, more := resolve.At(decls, a.now(), a.env)
+	at := a.now()
 	if a.at != "" {
-		at, err := parseAt(a.at, w.Organization.Timezone)
-		if err != nil {
+		org, _ := resolve.Organization(decls)
+		if at, err = parseAt(a.at, org.Timezone); err != nil {
 			return nil, nil, err
 		}
-		w, more = resolve.At(decls, at, a.env)
 	}
-	problems = append(problems, more...)
+	w, more := resolve.At(decls, at, a.env)
+	if len(problems) > 0 {
+		// What could not be read is missing from the want: sums and policies
+		// would blame what is right.
+		return decls, w, append(problems, more.Without("licence-limit", "storage-limit")...).Err()
+	}
 	violations, err := a.judge(ctx, decls, w)
 	if err != nil {
 		return nil, nil, err
 	}
-	return decls, w, append(problems, violations...).Err()
+	return decls, w, append(more, violations...).Err()
 }
 
 // declarations reads the repository under -C. Its root is fenced: no link leads

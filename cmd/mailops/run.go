@@ -156,11 +156,11 @@ func (a *app) complain(err error) {
 	case errors.As(err, &refused):
 		fmt.Fprintf(a.err, "mailops: %s; nothing was changed\n", refusal(refused.Findings))
 	case errors.As(err, &conflict):
-		fmt.Fprintln(a.err, "mailops: the live store has moved since the plan was made; nothing was changed")
+		fmt.Fprintln(a.err, "mailops: the live store has moved; nothing was changed")
 		for _, c := range conflict.Conflicts {
 			fmt.Fprintf(a.err, "  %s %s\n", c.Key, c.Reason)
 		}
-		fmt.Fprintln(a.err, "  hint: plan again")
+		fmt.Fprintln(a.err, "  hint: plan again: mailops plan shows what is live now")
 	case errors.Is(err, context.Canceled):
 		fmt.Fprintln(a.err, "mailops: interrupted")
 	default:

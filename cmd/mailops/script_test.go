@@ -151,7 +151,7 @@ var masks = []struct {
 	what *regexp.Regexp
 	with string
 }{
-	{regexp.MustCompile(`\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?( UTC|Z)?`), "(time)"},
+	{regexp.MustCompile(`\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?( UTC|Z)?`), "YYYY-MM-DD hh:mm:ss UTC"},
 	{regexp.MustCompile(`\b[0-9a-f]{64}\b`), "(digest)"},
 	{regexp.MustCompile(`\b[0-9a-f]{32}\b`), "(digest)"},
 }

@@ -75,6 +75,13 @@ func At(d *schema.Declarations, at time.Time, env map[string]string) (*Want, sch
 	return w, problems.Sorted()
 }
 
+// Organization resolves the organization alone: what holds at any instant.
+func Organization(d *schema.Declarations) (schema.Organization, schema.Problems) {
+	var out schema.Organization
+	problems := newResolver(d).organization(&out)
+	return out, problems
+}
+
 func newResolver(d *schema.Declarations) *resolver {
 	r := &resolver{decls: d, domains: make(map[string]*schema.Declaration), profiles: make(map[string]*schema.Declaration),
 		byKey: make(map[schema.Key]*schema.Declaration, len(d.All)), zones: make(map[string]*time.Location), chains: make(map[string]*chain)}
