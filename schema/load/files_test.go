@@ -29,9 +29,9 @@ func texts(files map[string]string) fstest.MapFS {
 }
 
 // problemsOf loads and returns the problems, one a line.
-func problemsOf(t *testing.T, fsys fs.FS) string {
+func problemsOf(t *testing.T, loader load.Loader, fsys fs.FS) string {
 	t.Helper()
-	_, problems, err := load.FS(t.Context(), fsys)
+	_, problems, err := loader.FS(t.Context(), fsys)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,6 +50,7 @@ func TestNoRepository(t *testing.T) {
 func TestLimits(t *testing.T) {
 	deep := func(levels int) string { return strings.Repeat("[", levels) + strings.Repeat("]", levels) }
 	folders := func(n int) string { return strings.Repeat("d/", n) + "u.yaml" }
+	loader := newLoader(t)
 	for _, c := range []struct {
 		name, file, text, want string
 	}{
@@ -68,7 +69,7 @@ func TestLimits(t *testing.T) {
 		{"a long schedule", "u.yaml", user("ana") + "schedule: [" + strings.Repeat("{},", 201) + "]", "u.yaml:3:1: User/ana@acme.example.schedule: holds more than 200 values (schema)"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if diff := cmp.Diff(c.want, problemsOf(t, texts(map[string]string{c.file: c.text}))); diff != "" {
+			if diff := cmp.Diff(c.want, problemsOf(t, loader, texts(map[string]string{c.file: c.text}))); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
 		})
@@ -202,9 +203,10 @@ func (b breaking) ReadDir(name string) ([]fs.DirEntry, error) {
 
 // TestDigest: the digest tells every change of what was read, and nothing else.
 func TestDigest(t *testing.T) {
+	loader := newLoader(t)
 	digest := func(files map[string]string) string {
 		t.Helper()
-		d, _, err := load.FS(t.Context(), texts(files))
+		d, _, err := loader.FS(t.Context(), texts(files))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -33,19 +33,24 @@ func FS(ctx context.Context, fsys fs.FS) (*schema.Declarations, schema.Problems,
 	if _, err := fs.Stat(fsys, Root); err != nil {
 		return nil, nil, fmt.Errorf("read declarations: %w", err)
 	}
-	files, problems, err := list(ctx, fsys)
-	if err != nil {
-		return nil, nil, fmt.Errorf("read declarations: %w", err)
-	}
 	law, err := compileLaw()
 	if err != nil {
 		return nil, nil, err
 	}
-	loaded, err := readAll(ctx, fsys, files, law)
+	return law.load(ctx, fsys)
+}
+
+// load reads, judges and puts together.
+func (l *law) load(ctx context.Context, fsys fs.FS) (*schema.Declarations, schema.Problems, error) {
+	files, problems, err := list(ctx, fsys)
 	if err != nil {
 		return nil, nil, fmt.Errorf("read declarations: %w", err)
 	}
-	decls := &schema.Declarations{Defaults: law.defaults}
+	loaded, err := readAll(ctx, fsys, files, l)
+	if err != nil {
+		return nil, nil, fmt.Errorf("read declarations: %w", err)
+	}
+	decls := &schema.Declarations{Defaults: l.defaults}
 	sum := sha256.New()
 	for i := range loaded {
 		decls.All = append(decls.All, loaded[i].declarations...)

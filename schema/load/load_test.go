@@ -33,6 +33,7 @@ func TestStories(t *testing.T) {
 	if err != nil || len(files) == 0 {
 		t.Fatal("no stories", err)
 	}
+	loader := newLoader(t)
 	for _, file := range files {
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
 			story, err := txtar.ParseFile(file)
@@ -44,7 +45,7 @@ func TestStories(t *testing.T) {
 				want = string(story.Files[last].Data)
 				story.Files = story.Files[:last]
 			}
-			got := outcome(t, repository(t, story.Files))
+			got := outcome(t, loader, repository(t, story.Files))
 			if strings.Contains(got, "canary") {
 				t.Errorf("a secret is told:\n%s", got)
 			}
@@ -60,6 +61,15 @@ func TestStories(t *testing.T) {
 			}
 		})
 	}
+}
+
+func newLoader(t testing.TB) load.Loader {
+	t.Helper()
+	loader, err := load.NewLoader()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return loader
 }
 
 func repository(t *testing.T, files []txtar.File) fstest.MapFS {
@@ -90,9 +100,9 @@ func unescape(t *testing.T, text string) []byte {
 }
 
 // outcome lists the problems, each with its hint, and what was loaded.
-func outcome(t *testing.T, fsys fstest.MapFS) string {
+func outcome(t *testing.T, loader load.Loader, fsys fstest.MapFS) string {
 	t.Helper()
-	decls, problems, err := load.FS(t.Context(), fsys)
+	decls, problems, err := loader.FS(t.Context(), fsys)
 	if err != nil {
 		t.Fatal(err)
 	}
