@@ -29,7 +29,7 @@ func (a *app) exportCommand() *cobra.Command {
 		})
 	a.atFlag(cmd)
 	a.formats(cmd, "csv", "json")
-	cmd.Flags().StringVar(&kind, "kind", string(schema.KindUser), "which kind a CSV lists: User | Domain | Alias | DistributionList")
+	cmd.Flags().StringVar(&kind, "kind", string(schema.KindUser), "which `KIND` a CSV lists: User | Domain | Alias | DistributionList")
 	return cmd
 }
 

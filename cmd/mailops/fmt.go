@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -48,7 +49,8 @@ func (a *app) fmt(ctx context.Context, files []string, check, diff bool) error {
 		}
 		changed++
 		if diff {
-			fmt.Fprint(a.out, edit.UnifiedDiff(strings.TrimPrefix(filepath.ToSlash(file), "/"), before, after))
+			text := edit.UnifiedDiff(strings.TrimPrefix(filepath.ToSlash(file), "/"), before, after)
+			fmt.Fprint(a.out, secretLine.ReplaceAllString(text, "$1(hidden)"))
 			continue
 		}
 		fmt.Fprintln(a.out, file)
@@ -61,6 +63,10 @@ func (a *app) fmt(ctx context.Context, files []string, check, diff bool) error {
 	}
 	return fmt.Errorf("%s not in canonical form: run `mailops fmt`", count(changed, "file"))
 }
+
+// secretLine is a line that may hold a password or its hash: differences end up
+// in the logs of CI.
+var secretLine = regexp.MustCompile(`(?im)(\b(?:pass\w*|hash)["']?[ \t]*:[ \t]*)[^\s#].*$`)
 
 func formatted(file string) (before, after []byte, err error) {
 	if before, err = os.ReadFile(file); err != nil {

@@ -33,7 +33,7 @@ func (a *app) historyCommand() *cobra.Command {
 			}
 			return a.showRuns(runs)
 		})
-	cmd.Flags().IntVar(&limit, "limit", 20, "how many runs; 0 is all")
+	cmd.Flags().IntVar(&limit, "limit", 20, "how many `RUNS`; 0 is all")
 	a.formats(cmd, "text", "json")
 	return cmd
 }
@@ -112,9 +112,9 @@ func (a *app) undoCommand() *cobra.Command {
 			}
 			return a.carryOut(cmd.Context(), p, flags, yes)
 		})
-	cmd.Flags().StringSliceVar(&flags.allow, "allow", nil, "lift one guard for this plan, such as deletes=7")
+	cmd.Flags().StringSliceVar(&flags.allow, "allow", nil, "lift one guard for this plan: `GUARD=N`, such as deletes=7")
 	cmd.Flags().BoolVar(&flags.full, "full", false, "show every field of what is created and deleted")
-	cmd.Flags().StringVar(&a.actor, "actor", "", "the address of the administrator who asks")
+	cmd.Flags().StringVar(&a.actor, "actor", "", "the `ADDRESS` of the administrator who asks")
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	cmd.Flags().BoolVar(&dry, "plan", false, "show the plan alone")
 	a.formats(cmd, "text", "json")

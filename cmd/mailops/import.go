@@ -22,7 +22,7 @@ func (a *app) importCommand() *cobra.Command {
 			}
 			return a.importTo(cmd.Context(), dir, name)
 		})
-	cmd.Flags().StringVar(&name, "name", "imported", "the organization's name")
+	cmd.Flags().StringVar(&name, "name", "imported", "the organization's `NAME`")
 	return cmd
 }
 

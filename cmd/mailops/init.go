@@ -39,9 +39,9 @@ func (a *app) initCommand() *cobra.Command {
 			}
 			return a.init(dir, b)
 		})
-	cmd.Flags().StringVar(&b.Name, "name", "", "the organization's name (default: the domain's first part)")
-	cmd.Flags().StringVar(&b.Domain, "domain", "example.com", "the first mail domain")
-	cmd.Flags().StringVar(&b.Timezone, "timezone", "UTC", "the organization's time zone")
+	cmd.Flags().StringVar(&b.Name, "name", "", "the organization's `NAME` (default: the domain's first part)")
+	cmd.Flags().StringVar(&b.Domain, "domain", "example.com", "the first mail `DOMAIN`")
+	cmd.Flags().StringVar(&b.Timezone, "timezone", "UTC", "the organization's time `ZONE`")
 	return cmd
 }
 

@@ -22,12 +22,12 @@ type planFlags struct {
 }
 
 func (f *planFlags) add(a *app, cmd *cobra.Command) {
-	cmd.Flags().StringSliceVar(&f.only, "only", nil, "plan these alone: KIND/NAME, with * and ?, such as 'User/*@acme.example'")
-	cmd.Flags().StringSliceVar(&f.exclude, "exclude", nil, "leave these as they are: KIND/NAME, with * and ?")
-	cmd.Flags().StringSliceVar(&f.allow, "allow", nil, "lift one guard for this plan, such as deletes=7")
+	cmd.Flags().StringSliceVar(&f.only, "only", nil, "plan these alone: `KIND/NAME`, with * and ?, such as 'User/*@acme.example'")
+	cmd.Flags().StringSliceVar(&f.exclude, "exclude", nil, "leave these as they are: `KIND/NAME`, with * and ?")
+	cmd.Flags().StringSliceVar(&f.allow, "allow", nil, "lift one guard for this plan: `GUARD=N`, such as deletes=7")
 	cmd.Flags().BoolVar(&f.full, "full", false, "show every field of what is created and deleted")
 	cmd.Flags().BoolVar(&f.diff, "diff", false, "show changes as unified YAML differences")
-	cmd.Flags().StringVar(&a.actor, "actor", "", "the address of the administrator who asks")
+	cmd.Flags().StringVar(&a.actor, "actor", "", "the `ADDRESS` of the administrator who asks")
 	a.atFlag(cmd)
 }
 
@@ -56,7 +56,7 @@ func (a *app) planCommand() *cobra.Command {
 			return nil
 		})
 	flags.add(a, cmd)
-	cmd.Flags().StringVar(&out, "out", "", "save the plan to this file, for apply")
+	cmd.Flags().StringVar(&out, "out", "", "save the plan to this `FILE`, for apply")
 	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit 2 when the plan has changes")
 	a.formats(cmd, "text", "json")
 	return cmd

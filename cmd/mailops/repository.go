@@ -2,7 +2,9 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"time"
 
@@ -50,6 +52,9 @@ func (a *app) declarations(ctx context.Context) (*schema.Declarations, schema.Pr
 		return nil, nil, fmt.Errorf("%w: %w", errRepository, err)
 	}
 	defer root.Close()
+	if _, err := root.Stat(load.Root); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, fmt.Errorf("%w: there is no %s in %s: %w", errRepository, load.Root, a.dir, fs.ErrNotExist)
+	}
 	decls, problems, err := load.FS(ctx, root.FS())
 	if err != nil {
 		return nil, nil, fmt.Errorf("%w: %s: %w", errRepository, a.dir, err)

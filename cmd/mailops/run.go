@@ -211,31 +211,26 @@ func (a *app) root() *cobra.Command {
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
-	root.SetHelpTemplate("{{with (or .Long .Short)}}{{. | trimTrailingWhitespaces}}\n\n{{end}}{{.UsageString}}" + exitHelp())
-	root.PersistentFlags().StringVarP(&a.dir, "dir", "C", ".", "the folder of the declarations")
-	root.PersistentFlags().StringVar(&a.store, "store", "", "the live store, such as sqlite:PATH (default $MAILOPS_STORE, else sqlite:.mailops/live.db under the declarations)")
+	root.SetHelpTemplate(helpTemplate + exitHelp())
+	root.SetUsageTemplate(usageTemplate)
+	root.PersistentFlags().StringVarP(&a.dir, "dir", "C", ".", "the folder `DIR` of the declarations")
+	root.PersistentFlags().StringVar(&a.store, "store", "", "the live store's `URL`, such as sqlite:PATH (default $MAILOPS_STORE,\nelse sqlite:.mailops/live.db under the declarations)")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
 	root.AddCommand(a.initCommand(), a.validateCommand(), a.planCommand(), a.applyCommand(),
 		a.importCommand(), a.exportCommand(), a.fmtCommand(), a.explainCommand(), a.routeCommand(),
 		a.passwordCommand(), a.historyCommand(), a.undoCommand(), a.schemaCommand(), a.doctorCommand(), a.versionCommand())
-	root.InitDefaultCompletionCmd()
+	root.AddCommand(a.completionCommand())
+	root.SetHelpCommand(a.helpCommand())
+	root.CompletionOptions.DisableDefaultCmd = true
 	root.Args = cobra.ArbitraryArgs
 	root.RunE = func(cmd *cobra.Command, args []string) error {
 		if len(args) > 0 {
-			return usage("there is no verb %q", args[0])
+			_, err := verbNamed(cmd, args[0])
+			return err
 		}
 		return cmd.Help()
 	}
 	return root
-}
-
-func exitHelp() string {
-	var b strings.Builder
-	b.WriteString("\nExit codes:\n")
-	for _, e := range exitCodes {
-		fmt.Fprintf(&b, "  %d  %s\n", e.code, e.meaning)
-	}
-	return b.String()
 }
 
 // verb makes a command whose wrong arguments are usage errors.
@@ -244,7 +239,7 @@ func verb(use, short, long string, args cobra.PositionalArgs, run func(*cobra.Co
 		Use: use, Short: short, Long: long, DisableFlagsInUseLine: true,
 		Args: func(cmd *cobra.Command, given []string) error {
 			if err := args(cmd, given); err != nil {
-				return usageError{err}
+				return usage("%s does not take %s; it is used as: mailops %s", cmd.Name(), count(len(given), "argument"), use)
 			}
 			return nil
 		},
@@ -255,7 +250,7 @@ func verb(use, short, long string, args cobra.PositionalArgs, run func(*cobra.Co
 // formats adds --format with the formats that a verb has; the first is the
 // default.
 func (a *app) formats(cmd *cobra.Command, names ...string) {
-	format := cmd.Flags().String("format", names[0], strings.Join(names, " | "))
+	format := cmd.Flags().String("format", names[0], "the `FORMAT` of the output: "+strings.Join(names, " | "))
 	cmd.PreRunE = func(*cobra.Command, []string) error {
 		if !slices.Contains(names, *format) {
 			return usage("--format %s: want one of %s", *format, strings.Join(names, ", "))

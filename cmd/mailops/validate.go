@@ -20,7 +20,7 @@ func (a *app) validateCommand() *cobra.Command {
 }
 
 func (a *app) atFlag(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&a.at, "at", "", "look at this instant instead of now, such as 2026-12-24T18:00")
+	cmd.Flags().StringVar(&a.at, "at", "", "look at this `TIME` instead of now, such as 2026-12-24T18:00")
 }
 
 // validate prints the problems to stdout: they are what it was asked for.

@@ -40,6 +40,16 @@ func TestForeignWriter(t *testing.T) {
 	if u.Password != schema.Fingerprint("{X}theirs") || !u.MailboxActions.POP {
 		t.Errorf("the change was not seen: %+v", u)
 	}
+	// Windows that are numbered the other way round are the same hours.
+	err := foreign(t, path, "UPDATE mailuser SET hours = 1 WHERE local = 'user000002'; INSERT INTO access_window (domain, local, dow, n, start_min, end_min)"+
+		" VALUES ('acme.example', 'user000002', 1, 0, 800, 900), ('acme.example', 'user000002', 1, 1, 600, 700)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	after = read(t, s).State
+	if mon := after[3].(*schema.User).Permissions.AccessHours.Mon; len(mon) != 2 || mon[0].Start != 600 {
+		t.Errorf("got hours %v", mon)
+	}
 	gone := reconcile.Diff(before, before[:1])
 	if _, err := s.Apply(t.Context(), reconcile.Batch{Run: reconcile.Run{Changes: gone}}); !errors.Is(err, reconcile.ErrConflict) {
 		t.Errorf("got error %v, want a conflict", err)

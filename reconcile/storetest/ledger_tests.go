@@ -141,12 +141,20 @@ func testRename(h *harness) {
 		h.holds(test.before)
 		h.sees(ana, seen)
 	}
+	// A rename that reactivates is a reactivation.
+	deactivated := NewUser(ana)
+	deactivated.Status = schema.StatusDeactivated
+	h.become(with(small(), deactivated), nil)
+	h.become(with(left, renamed(schema.StatusActive)), nil)
+	unsaved := seen
+	unsaved.AddOnSaved = false
+	h.sees("silva@acme.example", unsaved)
 	h.become(small(), nil)
 	// When the old user stays, or two claim the mailbox, nobody loses one.
 	h.apply(reconcile.Diff(small(), with(small(), renamed(schema.StatusActive))), nil)
-	h.sees(ana, seen)
 	h.sees("silva@acme.example", schema.Observed{})
 	h.become(small(), nil)
+	h.observed(ana, seen)
 	second := renamed(schema.StatusActive)
 	second.Address = "tavares@acme.example"
 	h.become(with(left, renamed(schema.StatusActive), second), nil)

@@ -191,6 +191,9 @@ func Mutate(rng *rand.Rand, s schema.State) (schema.State, schema.Secrets) {
 }
 
 func (g *generator) mutate(s schema.State) schema.State {
+	if len(s) == 0 {
+		return with(s, g.domain(g.domains[0]))
+	}
 	r := pick(g, s...)
 	switch g.IntN(12) {
 	case 0:

@@ -21,11 +21,15 @@ func testWalk(h *harness) {
 	secrets := make(schema.Secrets)
 	deactivated := named(ana, "Ana")
 	deactivated.Status = schema.StatusDeactivated
+	closed := NewUser(ana) // always; and [] is as good as nothing
+	closed.Permissions.AccessHours = &schema.AccessHours{Mon: []schema.Hours{}}
+	closed.Permissions.SendAs, closed.Forwarding.To = []schema.Address{}, []schema.Address{}
 	for _, want := range []schema.State{
 		state(&schema.Domain{Name: domain}),
 		small(),
 		with(small(), full(ana, secrets)),
 		with(small(), deactivated),
+		with(small(), closed),
 		without(small(), aliasKey(office)),
 		with(small(), &schema.List{Address: team, Posting: schema.PostingAnyone}),
 		with(small(), &schema.Domain{Name: "b.example"}, NewUser("ana@b.example")),
@@ -115,7 +119,14 @@ func testSwap(h *harness) {
 	// Two at a time, crosswise.
 	h.become(with(small(), &schema.List{Address: team, Posting: schema.PostingAnyone}), nil)
 	h.become(with(without(rest, listKey(team)), &schema.List{Address: office, Posting: schema.PostingAnyone}, NewUser(team)), nil)
-	h.become(small(), nil)
+	// In whatever order the changes come.
+	swapped := with(rest, NewUser(office))
+	for _, want := range []schema.State{swapped, small(), nil, small()} {
+		changes := reconcile.Diff(h.live(), want)
+		slices.Reverse(changes)
+		h.apply(changes, nil)
+		h.holds(want)
+	}
 }
 
 // testUnfit: batches that no plan makes are refused whole.

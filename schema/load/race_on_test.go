@@ -3,4 +3,4 @@
 package load_test
 
 // share of a text is read by slow tests.
-const share = 8
+const share = 32

@@ -168,7 +168,7 @@ func (x *index) value(n *schema.Node, at string) (rule, message, hint string) {
 	case "mon", "tue", "wed", "thu", "fri", "sat", "sun":
 		return hoursProblem(n)
 	case "hash":
-		return weakHash(n.Text)
+		return schema.HashProblem(n.Text)
 	}
 	if strings.Contains(at, "trustedNetworks[") {
 		if _, err := schema.ParseNetwork(n.Text); err != nil {
@@ -214,21 +214,6 @@ func hoursProblem(day *schema.Node) (rule, message, hint string) {
 		last = h
 	}
 	return "", "", ""
-}
-
-// strongSchemes are the password schemes of Dovecot 2.3 that withstand a stolen
-// table; all others are fast to guess, or keep the password itself.
-var strongSchemes = []string{"ARGON2ID", "ARGON2I", "BLF-CRYPT", "SHA512-CRYPT", "PBKDF2", "SCRAM-SHA-256"}
-
-func weakHash(hash string) (rule, message, hint string) {
-	scheme, _, _ := strings.Cut(strings.TrimPrefix(hash, "{"), "}")
-	for _, strong := range strongSchemes {
-		if scheme == strong {
-			return "", "", ""
-		}
-	}
-	return "password-weak-scheme", fmt.Sprintf("the scheme %s does not protect a password", clip(scheme)),
-		"one of " + strings.Join(strongSchemes, ", ") + "; `mailops password ADDRESS` makes one"
 }
 
 // domainDeclared: an address belongs to a domain of the organization.

@@ -168,7 +168,7 @@ func (r *resolver) user(w *Want, d *schema.Declaration, env map[string]string) (
 			}
 		}
 	}
-	r.password(w, d, &u, env)
+	problems = append(problems, r.password(w, d, &u, env)...)
 	r.travel(w, d, &u)
 	u.Timezone, _ = r.timezone(&u)
 	if u.Permissions.AccessHours != nil {
@@ -181,17 +181,22 @@ func (r *resolver) user(w *Want, d *schema.Declaration, env map[string]string) (
 }
 
 // password takes the hash out of the declaration or the environment.
-func (r *resolver) password(w *Want, d *schema.Declaration, u *schema.User, env map[string]string) {
+// What the environment holds is held against the rules of a declared hash.
+func (r *resolver) password(w *Want, d *schema.Declaration, u *schema.User, env map[string]string) schema.Problems {
 	hash := d.Body.At("password.hash")
 	variable := d.Body.At("password.fromEnv")
 	switch {
 	case hash != nil:
 		u.Password = w.Secrets.Add(hash.Text)
 	case variable != nil && env[variable.Text] != "":
+		if rule, message, hint := schema.HashProblem(env[variable.Text]); rule != "" {
+			return schema.Problems{d.Problem(variable, "password.fromEnv", rule, "the variable "+variable.Text+": "+message, hint)}
+		}
 		u.Password = w.Secrets.Add(env[variable.Text])
 	case variable != nil:
 		w.Unset = append(w.Unset, Unset{u.Address, variable.Text})
 	}
+	return nil
 }
 
 // travel keeps a journey that has not ended, with its end as an absolute time.
