@@ -36,14 +36,14 @@ func TestFieldsOfUser(t *testing.T) {
 	for _, f := range schema.Fields(schema.KindUser) {
 		got = append(got, f.Path)
 	}
-	want := []string{"name", "password", "travelMode", "role", "status", "accountType", "quota", "language", "timezone",
+	want := []string{"name", "role", "status", "accountType", "quota", "language", "timezone",
 		"forwarding.to", "forwarding.keepCopy",
 		"mailboxActions.incoming", "mailboxActions.outgoing", "mailboxActions.spamCheck", "mailboxActions.imap", "mailboxActions.pop", "mailboxActions.activeSync",
 		"permissions.features.autoresponder", "permissions.features.forwarding", "permissions.features.filters", "permissions.features.allowBlockList",
 		"permissions.features.sharedFolders", "permissions.features.changePassword",
 		"permissions.services.webmail", "permissions.services.smtp", "permissions.services.manageSieve",
 		"permissions.onlyLocalSMTP", "permissions.accessHours", "permissions.sendAs", "permissions.trustedNetworks",
-		"mailAddOn.backup", "lock.mailAddOn"}
+		"mailAddOn.backup", "lock.mailAddOn", "password", "travelMode"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}

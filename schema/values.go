@@ -89,8 +89,11 @@ func ParseBytes(s string) (Bytes, error) {
 		}
 		r, _ := new(big.Rat).SetString(number)
 		r.Mul(r, new(big.Rat).SetInt64(u.size))
-		if !r.IsInt() || !r.Num().IsInt64() || r.Sign() <= 0 {
-			return 0, fmt.Errorf("%q is not a whole number of bytes between 1 and %d", s, int64(math.MaxInt64))
+		if !r.IsInt() {
+			return 0, fmt.Errorf("%q is not a whole number of bytes; use a smaller unit", s)
+		}
+		if !r.Num().IsInt64() || r.Sign() <= 0 {
+			return 0, fmt.Errorf("%q is not between 1 and %d bytes", s, int64(math.MaxInt64))
 		}
 		return Bytes(r.Num().Int64()), nil
 	}

@@ -67,10 +67,10 @@ func beginning(file string) []byte {
 
 // batches cuts arguments into as few lists as the system's limit asks for.
 // Linux allows a quarter of the stack's limit, 2 MiB as a rule, for arguments
-// and environment with a pointer for each (execve(2)); half of that is safe,
-// and what macOS allows is just this.
+// and environment with a pointer for each (execve(2)); macOS allows 1 MiB
+// (ARG_MAX in sys/syslimits.h). The rest of that is for the environment.
 func batches(args []string) [][]string {
-	const limit = 1 << 20 // bytes
+	const limit = 768 << 10 // bytes
 	const pointer = 9     // bytes an argument takes beside its text: a pointer and a zero
 	var out [][]string
 	start, size := 0, 0

@@ -28,8 +28,8 @@ func printTable(out io.Writer, outcomes []outcome) error {
 Every step is a process of its own; files are in the system's cache, and a cold cache is not attempted.
 Medians of 3 runs, above 10,000 users of 1 run; each number is the middle one of its own kind.
 The floor decodes all files into yaml.Node on all cores, and does nothing with them.
-cue vet -c checks the user files against #User, and nothing between files; above about 20,000 users it runs
-in batches, of which the times are summed and the largest memory is shown.
+cue vet -c checks the user files against #User, and nothing between files. When they are too many for one
+command line it runs in batches, of which the times are summed and the largest memory is shown.
 `, runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version())
 	return err
 }

@@ -182,7 +182,7 @@ func (a *app) printExplained(f explained, isLive, long bool) {
 		if i == len(f.Chain)-1 {
 			verb = "set by   "
 		}
-		fmt.Fprintf(a.out, "  %s %s: %s\n", verb, f.Chain[i].Origin, f.Chain[i].Value)
+		fmt.Fprintf(a.out, "  %s %s: %s\n", verb, f.Chain[i].Origin, plain(f.Chain[i].Value))
 	}
 	if isLive {
 		fmt.Fprintf(a.out, "  live      %s\n", before)

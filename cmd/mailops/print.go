@@ -1,11 +1,8 @@
 package main
 
 import (
-	"cmp"
-	"encoding/json"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -46,25 +43,12 @@ func (a *app) paint(stream io.Writer, colour, text string) string {
 // printProblems shows every problem with its hint, and how many there are.
 func (a *app) printProblems(w io.Writer, problems schema.Problems) {
 	for _, p := range problems {
-		fmt.Fprintln(w, a.paint(w, red, p.String()))
+		fmt.Fprintln(w, a.paint(w, red, plain(p.String())))
 		if p.Hint != "" {
-			fmt.Fprintln(w, "  hint:", p.Hint)
+			fmt.Fprintln(w, "  hint:", plain(p.Hint))
 		}
 	}
 	fmt.Fprintf(w, "%s; `mailops explain RULE` tells what a rule is for\n", count(len(problems), "problem"))
-}
-
-// count prints a number and a noun.
-func count(n int, noun string) string {
-	switch {
-	case n == 1:
-		return "1 " + noun
-	case strings.HasSuffix(noun, "s"):
-		noun += "e"
-	case strings.HasSuffix(noun, "y"):
-		noun = strings.TrimSuffix(noun, "y") + "ie"
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }
 
 // printPlan shows a plan to a person: what it means first, then every change
@@ -105,15 +89,6 @@ func (a *app) printTail(v planView) {
 	}
 }
 
-// shown prints an instant as the organization's clocks show it.
-func shown(t time.Time, timezone string) string {
-	loc, err := time.LoadLocation(timezone)
-	if err != nil {
-		loc = time.UTC
-	}
-	return t.In(loc).Format("2006-01-02 15:04 MST")
-}
-
 func summary(p *reconcile.Plan) string {
 	s := p.Summary
 	if s.Total() == 0 {
@@ -144,7 +119,7 @@ func (a *app) printEffects(effects []reconcile.Effect, refused bool) {
 	fmt.Fprintf(a.out, "\n%s\n", a.paint(a.out, bold, title))
 	for _, e := range effects {
 		m := marks[e.Severity]
-		fmt.Fprintf(a.out, "  %s %s\n", a.paint(a.out, m.colour, m.mark), e.Text)
+		fmt.Fprintf(a.out, "  %s %s\n", a.paint(a.out, m.colour, m.mark), plain(e.Text))
 	}
 }
 
@@ -161,7 +136,7 @@ func (a *app) printFindings(w io.Writer, findings []reconcile.Finding) {
 		case f.Severity == reconcile.Refuse:
 			note = "\n      nothing lifts this: change the declarations, or leave the resource out with --exclude"
 		}
-		fmt.Fprintf(w, "  %s %s: %s%s\n", a.paint(w, m.colour, m.mark), f.Rule, f.Text, note)
+		fmt.Fprintf(w, "  %s %s: %s%s\n", a.paint(w, m.colour, m.mark), f.Rule, plain(f.Text), note)
 	}
 }
 
@@ -186,7 +161,7 @@ var ops = map[reconcile.Op]struct{ mark, colour, past string }{
 
 func (a *app) printChange(v planView, c *reconcile.Change, width int) {
 	op := ops[c.Op]
-	fmt.Fprintf(a.out, "  %s %s\n", a.paint(a.out, op.colour, op.mark), headline(v, c))
+	fmt.Fprintf(a.out, "  %s %s\n", a.paint(a.out, op.colour, op.mark), plain(headline(v, c)))
 	if c.Op != reconcile.OpUpdate && !v.full {
 		return
 	}
@@ -234,10 +209,6 @@ func (a *app) origin(o *schema.Origin) string {
 		at += " (" + o.Via + ")"
 	}
 	return "   " + a.paint(a.out, dim, at)
-}
-
-func pad(s string, width int) string {
-	return s + strings.Repeat(" ", max(0, width-utf8.RuneCountInString(s)))
 }
 
 // headline names the resource, and says of one that comes or goes what it is.
@@ -317,89 +288,6 @@ func userWords(c *reconcile.Change) []string {
 		words = append(words, "mail add-on locked")
 	}
 	return words
-}
-
-// fieldText prints the two sides of a field. A secret shows only that it
-// changes; of a list that grows and shrinks, only what comes and goes.
-func fieldText(f reconcile.FieldChange) (before, after string) {
-	if f.Path == "password" {
-		if f.Before != "" && f.After != "" {
-			return "(set)", "(changed)"
-		}
-		return secretText(f.Before), secretText(f.After)
-	}
-	if strings.HasPrefix(string(f.Before+f.After), "[") && f.Before != "" && f.After != "" {
-		return listText(f.Before.Strings(), f.After.Strings())
-	}
-	return cmp.Or(structText(f, f.Before), f.Before.Text()), cmp.Or(structText(f, f.After), f.After.Text())
-}
-
-// listText shows the elements that differ, and how many there are.
-func listText(before, after []string) (string, string) {
-	const all = 3 // elements that are shown whole
-	if len(before) <= all && len(after) <= all {
-		return strings.Join(before, ", "), strings.Join(after, ", ")
-	}
-	var parts []string
-	for _, s := range after {
-		if !slices.Contains(before, s) {
-			parts = append(parts, "+"+s)
-		}
-	}
-	for _, s := range before {
-		if !slices.Contains(after, s) {
-			parts = append(parts, "-"+s)
-		}
-	}
-	return fmt.Sprint(len(before)), fmt.Sprintf("%d (%s)", len(after), strings.Join(parts, ", "))
-}
-
-// structText prints access hours and travel mode, the two fields that are
-// structures, as a person would say them; "" for any other value.
-func structText(f reconcile.FieldChange, v schema.Value) string {
-	switch {
-	case strings.HasSuffix(f.Path, "accessHours") && v == "":
-		return "unrestricted"
-	case !strings.HasPrefix(string(v), "{"):
-		return ""
-	}
-	var travel schema.TravelMode
-	if json.Unmarshal([]byte(v), &travel) == nil && travel.Until != "" {
-		return "until " + travel.Until
-	}
-	var hours schema.AccessHours
-	if json.Unmarshal([]byte(v), &hours) != nil {
-		return ""
-	}
-	return hoursText(&hours)
-}
-
-// hoursText prints hours with equal days together: mon-fri 09:00-17:00.
-func hoursText(h *schema.AccessHours) string {
-	var parts []string
-	days := h.Days()
-	for i := 0; i < len(days); {
-		j := i + 1
-		for j < len(days) && slices.Equal(*days[i], *days[j]) {
-			j++
-		}
-		name := schema.Weekdays[i]
-		if j-i > 1 {
-			name += "-" + schema.Weekdays[j-1]
-		}
-		if len(*days[i]) > 0 {
-			hours := make([]string, len(*days[i]))
-			for k, w := range *days[i] {
-				hours[k] = w.String()
-			}
-			parts = append(parts, name+" "+strings.Join(hours, " "))
-		}
-		i = j
-	}
-	if len(parts) == 0 {
-		parts = []string{"always closed"}
-	}
-	return strings.Join(parts, ", ") + " (" + h.Timezone + ")"
 }
 
 // progress says on a terminal what takes longer than a second; the function

@@ -60,9 +60,14 @@ func testCancellation(h *harness) {
 	}
 	h.holds(want)
 	for asks := int64(0); ; asks++ {
-		if _, err := reconcile.ReadLive(NewEnding(h.Context(), asks), h.s); err == nil {
+		live, err := reconcile.ReadLive(NewEnding(h.Context(), asks), h.s)
+		if err == nil {
+			if len(live.State) != len(want) {
+				h.Fatalf("a read that was broken off looks like a store with %d rows, want %d", len(live.State), len(want))
+			}
 			return
-		} else if !errors.Is(err, context.Canceled) {
+		}
+		if !errors.Is(err, context.Canceled) {
 			h.Fatalf("read: got error %v, want Canceled", err)
 		}
 	}

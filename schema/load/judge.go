@@ -114,6 +114,7 @@ func (j *judge) shape(s *shapeLaw, n *schema.Node, path string) {
 			j.problems = append(j.problems, p)
 			continue
 		}
+		item.Key = f.name // all users share the law's own copy
 		j.field(f, item, at)
 	}
 	for _, f := range s.fields {
@@ -282,9 +283,19 @@ func (j *judge) secret(f *fieldLaw, n *schema.Node, path string) {
 		j.problems = append(j.problems, j.decl.Problem(n, path, "password-plain", "a password must not stand in a declaration", hint))
 	case hash != nil && hash.Kind == schema.String && !strings.HasPrefix(hash.Text, "{"):
 		j.problems = append(j.problems, j.decl.Problem(hash, path+".hash", "password-plain", "this is not a hash with its scheme", hint))
-	case !flat(n), len(cueErrors(f.value, j.law.ctx.BuildExpr(expr(n)))) > 0:
+	case !flat(n), !j.isOneOf(f.options, n):
 		j.refuse(n, path, "is neither {hash: ...} nor {fromEnv: NAME}", hint)
 	}
+}
+
+// isOneOf reports whether a mapping has one of several shapes. What is wrong
+// with it by the others is not told: it may hold a secret.
+func (j *judge) isOneOf(options []*shapeLaw, n *schema.Node) bool {
+	return slices.ContainsFunc(options, func(s *shapeLaw) bool {
+		trial := judge{law: j.law, decl: j.decl}
+		trial.shape(s, n, "")
+		return len(trial.problems) == 0
+	})
 }
 
 // flat reports whether a mapping is as small as a password may be: CUE is not

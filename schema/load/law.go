@@ -50,6 +50,7 @@ type fieldLaw struct {
 	value    cue.Value
 	shape    *shapeLaw
 	items    *shapeLaw
+	options  []*shapeLaw    // a secret is one of these groups
 	element  *regexp.Regexp // judges each text of a list
 	atLeast  bool           // such a list needs one element
 	pattern  *regexp.Regexp // judges a text
@@ -135,6 +136,8 @@ func compileField(name string, v cue.Value) (*fieldLaw, error) {
 	f.secret = secret.Err() == nil
 	var err error
 	switch {
+	case f.secret:
+		err = f.compileOptions()
 	case f.kind == cue.StructKind && !isChoice(v):
 		f.shape, err = compileShape(v)
 	case f.kind == cue.StructKind|cue.StringKind:
@@ -188,6 +191,20 @@ func (f *fieldLaw) compileChoice() error {
 	}
 	if len(shapes) == 1 {
 		f.words, f.shape = words, shapes[0]
+	}
+	return nil
+}
+
+// compileOptions takes apart a choice of closed structs. Every user's hash is
+// another, so that nothing could be remembered of what CUE says of each.
+func (f *fieldLaw) compileOptions() error {
+	_, args := cue.Dereference(f.value).Expr()
+	for _, a := range args {
+		s, err := compileShape(a)
+		if err != nil {
+			return err
+		}
+		f.options = append(f.options, s)
 	}
 	return nil
 }

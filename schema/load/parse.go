@@ -275,8 +275,10 @@ func (c *converter) scalar(n *yaml.Node) (schema.NodeKind, string) {
 	switch text {
 	case "", "~", "null", "Null", "NULL":
 		return schema.Null, ""
-	case "true", "True", "TRUE", "false", "False", "FALSE":
-		return schema.Bool, strings.ToLower(text)
+	case "true", "True", "TRUE":
+		return schema.Bool, "true"
+	case "false", "False", "FALSE":
+		return schema.Bool, "false"
 	}
 	switch {
 	case intText.MatchString(text):

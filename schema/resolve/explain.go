@@ -105,7 +105,8 @@ func (w *Want) Origin(key schema.Key, path string) *schema.Origin {
 	if len(layers) == 0 {
 		return nil
 	}
-	return &layers[len(layers)-1].Origin
+	last := layers[len(layers)-1].Origin // a copy: a pointer into layers would keep them all
+	return &last
 }
 
 // Declared returns the place of a resource's declaration; false when there is

@@ -13,8 +13,13 @@ type chain struct {
 	names    []string // of all profiles, those that others build on first
 	profiles []*schema.Declaration
 	base     schema.User
+	tooMany  bool // there are more, and they are left out
 	enforced []enforcement
 }
+
+// maxProfiles is how many profiles a user may inherit from. A few make an
+// organization; without a limit, each user could make all profiles be merged.
+const maxProfiles = 64
 
 // An enforcement is a value that later layers may tighten but not loosen.
 type enforcement struct {
@@ -42,7 +47,7 @@ func (r *resolver) chain(d *schema.Declaration) *chain {
 		c.names = append(c.names, p.Name)
 		settings := inheritable(&p.Body)
 		nodes = append(nodes, &settings)
-		r.problems = append(r.problems, c.loosened(p, &settings, layer)...)
+		r.problems = append(r.problems, c.loosened(p, &settings, "", layer)...)
 		if e := p.Body.Get("enforced"); e != nil && e.Text == "true" {
 			c.enforce(p, layer)
 		}
@@ -60,6 +65,12 @@ func (r *resolver) chain(d *schema.Declaration) *chain {
 func (r *resolver) flatten(c *chain, names, above []string) {
 	for _, name := range names {
 		p := r.profiles[name]
+		if len(c.profiles) >= maxProfiles || len(above) >= maxProfiles {
+			c.tooMany = true
+		}
+		if c.tooMany {
+			return
+		}
 		if p == nil || slices.Contains(above, name) || slices.Contains(c.profiles, p) {
 			continue
 		}

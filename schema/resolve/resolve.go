@@ -8,6 +8,7 @@ package resolve
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -70,6 +71,7 @@ func At(d *schema.Declarations, at time.Time, env map[string]string) (*Want, sch
 		}
 	}
 	w.State.Sort()
+	slices.SortFunc(w.Unset, func(a, b Unset) int { return a.Address.Compare(b.Address) })
 	w.State = slices.CompactFunc(w.State, func(a, b schema.Resource) bool { return a.Key() == b.Key() })
 	problems = append(append(problems, r.problems...), r.licences(w)...)
 	return w, problems.Sorted()
@@ -157,6 +159,10 @@ func (r *resolver) user(w *Want, d *schema.Declaration, env map[string]string) (
 	}
 	u.Profiles = chain.names
 	problems := chain.weakening(d)
+	if chain.tooMany {
+		problems = append(problems, d.Problem(d.Body.Get("profiles"), "profiles", "schema", fmt.Sprintf("leads to more than %d profiles", maxProfiles), ""))
+	}
+	r.travel(w, d, &u) // in the user's own time zone, as the times of the schedule
 	entries, more := r.schedule(d, &u)
 	problems = append(problems, more...)
 	for _, e := range entries {
@@ -169,7 +175,6 @@ func (r *resolver) user(w *Want, d *schema.Declaration, env map[string]string) (
 		}
 	}
 	problems = append(problems, r.password(w, d, &u, env)...)
-	r.travel(w, d, &u)
 	u.Timezone, _ = r.timezone(&u)
 	if u.Permissions.AccessHours != nil {
 		hours := *u.Permissions.AccessHours
@@ -210,6 +215,9 @@ func (r *resolver) travel(w *Want, d *schema.Declaration, u *schema.User) {
 		return
 	}
 	w.consider(until, u.Address, "travel mode ends")
+	if last := time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC); until.After(last) {
+		until = last // RFC 3339 knows no later one
+	}
 	u.TravelMode = &schema.TravelMode{Until: until.UTC().Format(time.RFC3339)}
 }
 
@@ -240,8 +248,9 @@ func (r *resolver) timezone(u *schema.User) (string, *schema.Declaration) {
 }
 
 // consider notes a moment at which the want changes, when it is the next one.
+// "Until 9999-12-31" means for ever, and RFC 3339 knows no later moment.
 func (w *Want) consider(at time.Time, user schema.Address, reason string) {
-	if !at.After(w.At) {
+	if !at.After(w.At) || at.UTC().Year() > 9999 {
 		return
 	}
 	t := Transition{at, user, reason}
@@ -267,7 +276,7 @@ func (r *resolver) licences(w *Want) schema.Problems {
 		} else {
 			basic++
 		}
-		storage += u.Quota
+		storage += min(u.Quota, math.MaxInt64-storage) // never less for being more than fits
 	}
 	var problems schema.Problems
 	over := func(field, rule, message string) {

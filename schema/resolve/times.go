@@ -21,8 +21,8 @@ func (e entry) active(at time.Time) bool { return !at.Before(e.from) && at.Befor
 func (e entry) reason() string { return cmp.Or(text(e.node.Get("reason")), "a schedule") }
 
 // schedule reads a user's schedule, in order of time. An entry that ends before
-// it begins is left out; so is one that another entry contradicts: two that
-// overlap must not set one field differently.
+// it begins is left out. Two that overlap must not set one field differently:
+// until that is mended, the one that begins later wins.
 func (r *resolver) schedule(d *schema.Declaration, u *schema.User) ([]entry, schema.Problems) {
 	n := d.Body.Get("schedule")
 	if n == nil {
@@ -51,12 +51,14 @@ func (r *resolver) schedule(d *schema.Declaration, u *schema.User) ([]entry, sch
 
 func contradictions(d *schema.Declaration, entries []entry, e entry) schema.Problems {
 	var problems schema.Problems
+	told := make(map[string]bool) // each field once, however many entries differ
 	for _, other := range entries {
 		if !e.from.Before(other.until) || !other.from.Before(e.until) {
 			continue
 		}
 		leaves(e.node.Get("set"), "", func(leaf *schema.Node, path string) {
-			if there := other.node.Get("set").At(path); there != nil && !same(there, leaf) {
+			if there := other.node.Get("set").At(path); there != nil && !told[path] && !same(there, leaf) {
+				told[path] = true
 				problems = append(problems, d.Problem(leaf, e.path+".set."+path, "window-order",
 					fmt.Sprintf("%s, and the entry at %s, which overlaps this one, sets it to %s", show(leaf), d.Pos(other.node), show(there)), "let the two agree, or not overlap"))
 			}

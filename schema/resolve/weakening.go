@@ -15,25 +15,25 @@ func (c *chain) weakening(d *schema.Declaration) schema.Problems {
 	if len(c.enforced) == 0 {
 		return nil
 	}
-	problems := c.loosened(d, &d.Body, len(c.profiles))
+	problems := c.loosened(d, &d.Body, "", len(c.profiles))
 	if schedule := d.Body.Get("schedule"); schedule != nil {
 		for i := range schedule.Items {
-			problems = append(problems, c.loosened(d, schedule.Items[i].Get("set"), len(c.profiles))...)
+			problems = append(problems, c.loosened(d, schedule.Items[i].Get("set"), schema.IndexPath("schedule", i)+".set.", len(c.profiles))...)
 		}
 	}
 	return problems
 }
 
-// loosened finds the values of n, which lies at that layer of the chain, that
-// an earlier layer forbids.
-func (c *chain) loosened(in *schema.Declaration, n *schema.Node, layer int) schema.Problems {
+// loosened finds the values of n, settings at that path and that layer of the
+// chain, that an earlier layer forbids.
+func (c *chain) loosened(in *schema.Declaration, n *schema.Node, prefix string, layer int) schema.Problems {
 	var problems schema.Problems
 	leaves(n, "", func(leaf *schema.Node, path string) {
 		for _, e := range c.enforced {
 			if e.path != path || e.layer >= layer || !looser(path, e.node, leaf) {
 				continue
 			}
-			problems = append(problems, in.Problem(leaf, path, "weakening",
+			problems = append(problems, in.Problem(leaf, prefix+path, "weakening",
 				fmt.Sprintf("%s loosens what profile %s enforces (%s at %s)", show(leaf), e.profile.Name, show(e.node), e.profile.Pos(e.node)), ""))
 		}
 	})
@@ -93,7 +93,11 @@ func looserQuota(enforced, text string) bool {
 }
 
 func subset(a, b []string) bool {
-	return !slices.ContainsFunc(a, func(s string) bool { return !slices.Contains(b, s) })
+	in := make(map[string]bool, len(b))
+	for _, s := range b {
+		in[s] = true
+	}
+	return !slices.ContainsFunc(a, func(s string) bool { return !in[s] })
 }
 
 // looserNetworks: every network must lie inside of an enforced one.
@@ -101,12 +105,15 @@ func looserNetworks(enforced, networks []string) bool {
 	if len(enforced) == 0 {
 		return false
 	}
+	var outer []netip.Prefix
+	for _, s := range enforced {
+		if p, err := schema.ParseNetwork(s); err == nil {
+			outer = append(outer, p)
+		}
+	}
 	return len(networks) == 0 || slices.ContainsFunc(networks, func(s string) bool {
 		inner, err := schema.ParseNetwork(s)
-		return err == nil && !slices.ContainsFunc(enforced, func(t string) bool {
-			outer, err := schema.ParseNetwork(t)
-			return err == nil && contains(outer, inner)
-		})
+		return err == nil && !slices.ContainsFunc(outer, func(p netip.Prefix) bool { return contains(p, inner) })
 	})
 }
 
@@ -124,8 +131,9 @@ func looserHours(enforced, n *schema.Node) bool {
 		return true
 	}
 	for _, day := range schema.Weekdays {
-		for _, hours := range n.Get(day).Strings() {
-			if !within(hours, enforced.Get(day).Strings()) {
+		open := minutes(enforced.Get(day))
+		for i, is := range minutes(n.Get(day)) {
+			if is && !open[i] {
 				return true
 			}
 		}
@@ -133,13 +141,16 @@ func looserHours(enforced, n *schema.Node) bool {
 	return false
 }
 
-// within reports whether hours lie inside of one of others.
-func within(hours string, others []string) bool {
-	h, err := schema.ParseHours(hours)
-	return err == nil && slices.ContainsFunc(others, func(s string) bool {
-		o, err := schema.ParseHours(s)
-		return err == nil && o.Start <= h.Start && h.End <= o.End
-	})
+// minutes tells which minutes of a day are open.
+func minutes(day *schema.Node) (open [24 * 60]bool) {
+	for _, hours := range day.Strings() {
+		if h, err := schema.ParseHours(hours); err == nil {
+			for m := h.Start; m < h.End; m++ {
+				open[m] = true
+			}
+		}
+	}
+	return open
 }
 
 func text(n *schema.Node) string {

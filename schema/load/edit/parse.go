@@ -111,7 +111,12 @@ func decode(d *yaml.Decoder, into *yaml.Node) (err error) {
 			err = fmt.Errorf("yaml: %v", r)
 		}
 	}()
-	return d.Decode(into)
+	err = d.Decode(into)
+	if err != nil && strings.Contains(err.Error(), "unknown anchor") {
+		// The library's own words hold what may be a password with an asterisk.
+		return errors.New("aliases are not supported; quote a text that begins with an asterisk")
+	}
+	return err
 }
 
 // document reads one document and what is above it.

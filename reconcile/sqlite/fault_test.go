@@ -1,0 +1,113 @@
+package sqlite
+
+import (
+	"errors"
+	"math/rand/v2"
+	"path/filepath"
+	"testing"
+
+	"mailops/reconcile"
+	"mailops/reconcile/internal/sqlstore"
+	"mailops/reconcile/storetest"
+	"mailops/schema"
+)
+
+// errFault is a disk that fails once.
+var errFault = errors.New("fault")
+
+// faulty is a connection of which one call fails: the left-th.
+type faulty struct {
+	*conn
+	left int
+}
+
+func (f *faulty) fails() bool {
+	f.left--
+	return f.left == -1
+}
+
+func (f *faulty) Exec(sql string, args ...any) (int64, error) {
+	if f.fails() {
+		return 0, errFault
+	}
+	return f.conn.Exec(sql, args...)
+}
+
+func (f *faulty) Query(sql string, args ...any) sqlstore.Rows {
+	return &faultyRows{Rows: f.conn.Query(sql, args...), conn: f}
+}
+
+type faultyRows struct {
+	sqlstore.Rows
+	conn *faulty
+	err  error
+}
+
+func (r *faultyRows) Next() bool {
+	if r.conn.fails() {
+		r.err = errFault
+	}
+	return r.err == nil && r.Rows.Next()
+}
+
+func (r *faultyRows) Err() error { return errors.Join(r.err, r.Rows.Err()) }
+
+// TestFaults fails every call of a read and of an apply, one at a time: each is
+// told, and a read that failed never looks like a store with fewer users.
+func TestFaults(t *testing.T) {
+	t.Parallel()
+	s, err := OpenFast(t.Context(), filepath.Join(t.TempDir(), "live.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rng := rand.New(rand.NewPCG(3, 1))
+	state, secrets := storetest.Random(rng, 12)
+	if _, err := s.Apply(t.Context(), reconcile.Batch{Run: reconcile.Run{Changes: reconcile.Diff(nil, state)}, Secrets: secrets}); err != nil {
+		t.Fatal(err)
+	}
+	want, more := storetest.Mutate(rng, state)
+	batch := reconcile.Batch{Run: reconcile.Run{Changes: reconcile.Diff(state, want), Undoes: 1}, Secrets: more}
+	everyFault(t, s, func(c *faulty) error { return readAll(c, state) })
+	everyFault(t, s, func(c *faulty) error { _, err := sqlstore.Apply(c, batch); return err })
+	everyFault(t, s, func(c *faulty) error { _, err := sqlstore.Runs(c, 0); return err })
+	everyFault(t, s, func(c *faulty) error { _, err := sqlstore.Run(c, 1); return err })
+	everyFault(t, s, func(c *faulty) error { _, err := sqlstore.Forget(c, batch.At.AddDate(1, 0, 0)); return err })
+	everyFault(t, s, func(c *faulty) error { _, err := sqlstore.Pending(c, dialect); return err })
+}
+
+// readAll reads the store and reports a difference as an error of its own.
+func readAll(c *faulty, want schema.State) error {
+	var live schema.State
+	for row, err := range sqlstore.Read(c) {
+		if err != nil {
+			return err
+		}
+		live = append(live, row.Resource)
+	}
+	if len(reconcile.Diff(live, want)) > 0 {
+		return errors.New("the read was cut short without an error")
+	}
+	return nil
+}
+
+// everyFault calls f with a fault at each of its calls, until none is left to
+// fail. What f has written is rolled back.
+func everyFault(t *testing.T, s *Store, f func(*faulty) error) {
+	t.Helper()
+	for left := 0; ; left++ {
+		c := faulty{left: left}
+		err := s.writing(t.Context(), func(real *conn) error {
+			c.conn = real
+			if err := f(&c); err != nil || c.left < 0 {
+				return err
+			}
+			return errFault // the last round, which no fault disturbed
+		})
+		if !errors.Is(err, errFault) {
+			t.Fatalf("call %d failed, and the answer is %v", left, err)
+		}
+		if c.left >= 0 {
+			return
+		}
+	}
+}
