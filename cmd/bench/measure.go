@@ -53,7 +53,7 @@ func measure(ctx context.Context, dir, output, program string, args ...string) (
 	err = cmd.Run()
 	wall := time.Since(start)
 	if err != nil {
-		return cost{}, fmt.Errorf("measure: %s %.80q: %w: %s%s", filepath.Base(program), args, err, said.Bytes(), beginning(output))
+		return cost{}, fmt.Errorf("measure: %s: %w: %s%s", filepath.Base(program), err, said.Bytes(), beginning(output))
 	}
 	return cost{wall, cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime(), peakMemory(cmd.ProcessState)}, nil
 }
@@ -68,14 +68,18 @@ func beginning(file string) []byte {
 // batches cuts arguments into as few lists as the system's limit asks for.
 // Linux allows a quarter of the stack's limit, 2 MiB as a rule, for arguments
 // and environment with a pointer for each (execve(2)); macOS allows 1 MiB
-// (ARG_MAX in sys/syslimits.h). The rest of that is for the environment.
+// (ARG_MAX in sys/syslimits.h). The rest of that is for the environment. cue vet
+// holds all its files open at once, and 20,000 are more than some systems allow.
 func batches(args []string) [][]string {
-	const limit = 768 << 10 // bytes
-	const pointer = 9     // bytes an argument takes beside its text: a pointer and a zero
+	const (
+		limit   = 768 << 10 // bytes
+		pointer = 9         // bytes an argument takes beside its text: a pointer and a zero
+		most    = 10_000    // arguments
+	)
 	var out [][]string
 	start, size := 0, 0
 	for i, arg := range args {
-		if size += len(arg) + pointer; size > limit {
+		if size += len(arg) + pointer; size > limit || i-start == most {
 			out = append(out, args[start:i])
 			start, size = i, len(arg)+pointer
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -54,13 +55,15 @@ func (b *bench) run(ctx context.Context, out io.Writer, list string) error {
 	}
 	var outcomes []outcome
 	for _, users := range sizes {
-		o, err := b.size(ctx, users)
-		if err != nil {
-			return fmt.Errorf("%d users: %w", users, err)
+		o, failed := b.size(ctx, users)
+		if failed != nil {
+			err = fmt.Errorf("%d users: %w", users, failed)
+			break
 		}
 		outcomes = append(outcomes, o)
 	}
-	return printTable(out, outcomes)
+	// What was measured before a failure took its time, and is shown.
+	return errors.Join(printTable(out, outcomes), err)
 }
 
 // prepare makes the folder and the programs. clean removes the folder again.

@@ -29,8 +29,8 @@ var troubles = []struct {
 	{sqlite3.FULL, "the disk is full"},
 	{sqlite3.READONLY, "it may not be written"},
 	{sqlite3.PERM, "it may not be opened"},
-	{sqlite3.CANTOPEN, "it cannot be opened; a store on a read-only disk cannot be read either"},
-	{sqlite3.IOERR, "its disk reports an error"},
+	{sqlite3.CANTOPEN, "it cannot be opened; reading, too, needs the right to write its -wal and -shm files"},
+	{sqlite3.IOERR, "its disk reports an error, or is full"},
 }
 
 // explain puts an error of SQLite or of the file system into the words of

@@ -48,7 +48,8 @@ func phases() map[string]schema.State {
 	return out
 }
 
-// applyForEver goes from phase to phase, and tells the run of each on stdout.
+// applyForEver goes from phase to phase, and tells on stdout when it begins (0)
+// and which run was done.
 func applyForEver(ctx context.Context, path string) error {
 	// A killed process leaves the system what it wrote: syncing proves nothing.
 	s, err := sqlite.OpenFast(ctx, path)
@@ -62,10 +63,12 @@ func applyForEver(ctx context.Context, path string) error {
 			return err
 		}
 		next := "even"
-		if live.State.Digest() == states[next].Digest() {
+		if u := live.State.Find(states[next][20].Key()); u != nil && u.(*schema.User).Name == next {
 			next = "odd"
 		}
-		run, err := s.Apply(ctx, reconcile.Batch{Run: reconcile.Run{Plan: next, Changes: reconcile.Diff(live.State, states[next])}})
+		batch := reconcile.Batch{Run: reconcile.Run{Plan: next, Changes: reconcile.Diff(live.State, states[next])}}
+		fmt.Println(0)
+		run, err := s.Apply(ctx, batch)
 		if err != nil {
 			return err
 		}
@@ -81,8 +84,11 @@ func TestKill(t *testing.T) {
 			t.Parallel()
 			path := filepath.Join(t.TempDir(), "live.db")
 			var runs int64
+			pace := time.Minute // how long an apply takes; the first child may finish one
 			for range 15 {
-				runs = checkKilled(t, path, runApplier(t, path, runs))
+				var reported int64
+				reported, pace = runApplier(t, path, pace)
+				runs = checkKilled(t, path, max(runs, reported))
 			}
 			if runs == 0 {
 				t.Error("every child was killed before its first apply was done")
@@ -91,8 +97,10 @@ func TestKill(t *testing.T) {
 	}
 }
 
-// runApplier runs a child, kills it, and returns the last run that it reported.
-func runApplier(t *testing.T, path string, last int64) int64 {
+// runApplier runs a child and kills it: one in six while it starts and recovers
+// what the last one left, the others at a random moment of an apply, or a
+// little later. It returns the run that the child reported, and the pace.
+func runApplier(t *testing.T, path string, pace time.Duration) (last int64, newPace time.Duration) {
 	t.Helper()
 	child := exec.CommandContext(t.Context(), os.Args[0])
 	child.Env = append(os.Environ(), childStore+"="+path, "GOGC=off") // it does not live long
@@ -103,23 +111,34 @@ func runApplier(t *testing.T, path string, last int64) int64 {
 	if err := child.Start(); err != nil {
 		t.Fatal(err)
 	}
-	// Most are killed some time after their first apply, in another or between
-	// two; some while they start, and recover what the last one left.
-	kill := func() { _ = child.Process.Kill() } // it may have been killed already
-	if rand.IntN(4) == 0 {
-		defer time.AfterFunc(time.Duration(rand.Int64N(int64(200*time.Millisecond))), kill).Stop()
+	killWithin := func(most time.Duration) {
+		timer := time.AfterFunc(time.Duration(rand.Int64N(int64(most))), func() { _ = child.Process.Kill() }) // it may be dead
+		t.Cleanup(func() { timer.Stop() })
 	}
+	if rand.IntN(6) == 0 {
+		killWithin(200 * time.Millisecond)
+	}
+	var began time.Time
 	for lines := bufio.NewScanner(out); lines.Scan(); {
-		if last, err = strconv.ParseInt(lines.Text(), 10, 64); err != nil {
+		run, err := strconv.ParseInt(lines.Text(), 10, 64)
+		switch {
+		case err != nil:
 			t.Fatal(err)
+		case run == 0 && began.IsZero():
+			began = time.Now()
+			killWithin(pace + pace/4)
+		case run > 0:
+			if last = run; pace == time.Minute {
+				pace = time.Since(began)
+				killWithin(pace)
+			}
 		}
-		defer time.AfterFunc(time.Duration(rand.Int64N(int64(60*time.Millisecond))), kill).Stop()
 	}
 	_, _ = io.Copy(io.Discard, out)
 	if err := child.Wait(); err == nil || child.ProcessState.Exited() {
 		t.Fatalf("the child ended by itself: %v", child.ProcessState)
 	}
-	return last
+	return last, pace
 }
 
 // checkKilled checks what a killed child left, and returns the last run.

@@ -28,7 +28,8 @@ import (
 type Options struct {
 	// ReadOnly never writes and makes nothing. A file that does not exist is an
 	// empty store. One that an older mailops wrote is an error: it is brought up
-	// to date by whoever may write.
+	// to date by whoever may write. Reading keeps its place in the -wal and -shm
+	// files, so it needs the right to write those, and a writable disk.
 	ReadOnly bool
 
 	// BusyTimeout is how long an apply waits for another one; 0 is two seconds,

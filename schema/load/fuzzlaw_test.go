@@ -138,9 +138,19 @@ func (m *mutator) document(t *testing.T) schema.Node {
 			}
 			at = next
 		}
-		if at != &body && at.Key != "kind" {
+		last := len(body.Items) - 1
+		switch {
+		case at != &body && at.Key != "kind":
 			m.mutate(at)
-		} else if name := m.word(); body.Get(name) == nil {
+			continue
+		case at == &body && m.byte()%3 == 0 && body.Items[last].Key != "kind":
+			body.Items = body.Items[:last]
+			continue
+		case at == &body && m.byte()%3 == 0 && len(body.Items) > 2:
+			body.Items = append(body.Items[:1:1], body.Items[2:]...) // behind the kind
+			continue
+		}
+		if name := m.word(); body.Get(name) == nil {
 			body.Items = append(body.Items, m.value(name, 0))
 		}
 	}

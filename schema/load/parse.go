@@ -146,7 +146,7 @@ func syntaxProblem(file string, text []byte, err error) schema.Problem {
 // line at which the mapping or list around it begins, which may be far above:
 // so it is the shortest beginning of the text that fails in the same way.
 func errorLine(text []byte, named, message string) int {
-	const most = 128 << 10 // bytes that are worth reading a dozen times
+	const most = 32 << 10 // bytes that are worth reading a dozen times
 	if len(text) > most {
 		line, _ := strconv.Atoi(named)
 		return line
