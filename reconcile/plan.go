@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"mailops/schema"
@@ -108,15 +109,54 @@ func (p *Plan) Seal() {
 	p.ID = p.digest()
 }
 
+// digest hashes the plan change by change: the whole of a large one as JSON
+// would take more memory than all the rest.
 func (p *Plan) digest() string {
-	q := *p
-	q.ID = ""
-	data, err := json.Marshal(q)
+	head := *p
+	head.ID, head.Changes = "", nil
+	sum := sha256.New()
+	enc := json.NewEncoder(sum)
+	err := enc.Encode(head)
+	for i := range p.Changes {
+		err = errors.Join(err, enc.Encode(&p.Changes[i]))
+	}
 	if err != nil {
 		panic(fmt.Sprintf("reconcile: a plan cannot be printed: %v", err)) // it is plain data
 	}
-	sum := sha256.Sum256(data)
-	return hex.EncodeToString(sum[:16])
+	return hex.EncodeToString(sum.Sum(nil)[:16])
+}
+
+// Write prints the plan as JSON, change by change.
+func (p *Plan) Write(w io.Writer) error {
+	const indent = "  "
+	head := *p
+	head.Changes = []Change{}
+	text, err := pretty(head, "", indent)
+	if err != nil {
+		return err
+	}
+	before, after, _ := bytes.Cut(text, []byte(`"changes": [`)) // no text within holds a bare quote
+	_, err = fmt.Fprintf(w, `%s"changes": [`, before)
+	for i := range p.Changes {
+		change, failed := pretty(&p.Changes[i], indent+indent, indent)
+		comma := ","
+		if i == len(p.Changes)-1 {
+			comma = "\n" + indent
+		}
+		_, wrong := fmt.Fprintf(w, "\n%s%s%s", indent+indent, change, comma)
+		err = errors.Join(err, failed, wrong)
+	}
+	_, wrong := fmt.Fprintf(w, "%s\n", after)
+	return errors.Join(err, wrong)
+}
+
+func pretty(v any, prefix, indent string) ([]byte, error) {
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent(prefix, indent)
+	err := enc.Encode(v)
+	return bytes.TrimSuffix(out.Bytes(), []byte("\n")), err
 }
 
 // ErrPlanFile says that a plan file is not one, or was edited.

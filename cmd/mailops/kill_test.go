@@ -20,11 +20,11 @@ import (
 )
 
 const (
-	killUsers = 500
+	killUsers = 300
 	kills     = 20
 )
 
-// TestKilledApply: an apply of 500 users that is killed at any moment leaves the
+// TestKilledApply: an apply of 300 users that is killed at any moment leaves the
 // store as it was or as it should be, and the next one goes on from there.
 func TestKilledApply(t *testing.T) {
 	t.Parallel()

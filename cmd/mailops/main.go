@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"syscall"
 	"time"
+	_ "time/tzdata" // time zones do not depend on what the machine has installed
 
 	"mailops/schema/policy"
 )

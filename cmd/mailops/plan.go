@@ -1,10 +1,13 @@
 package main
 
 import (
+	"bufio"
 	"context"
-	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"os"
+	"path/filepath"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -155,7 +158,7 @@ func allowances(given []string) ([]reconcile.Allowance, error) {
 // showPlan prints a plan in the format that was asked for.
 func (a *app) showPlan(p *planned, flags planFlags) error {
 	if a.format == "json" {
-		return a.printJSON(p.Plan)
+		return writePlan(a.out, p.Plan)
 	}
 	view := planView{Plan: p.Plan, full: flags.full, live: p.in.Live.State}
 	if p.want != nil {
@@ -171,14 +174,23 @@ func (a *app) showPlan(p *planned, flags planFlags) error {
 // savePlan writes a plan for a later apply. It holds no secrets, but it says
 // who works where: only its owner may read it.
 func savePlan(file string, p *reconcile.Plan) error {
-	data, err := json.MarshalIndent(p, "", "  ")
+	f, err := os.CreateTemp(filepath.Dir(file), ".mailops-*") // mode 0600
 	if err != nil {
-		return err
+		return fmt.Errorf("save plan: %w", err)
 	}
-	if err := os.WriteFile(file, append(data, '\n'), 0o600); err != nil {
+	defer os.Remove(f.Name())
+	if err := errors.Join(writePlan(f, p), f.Close()); err != nil {
+		return fmt.Errorf("save plan: %w", err)
+	}
+	if err := os.Rename(f.Name(), file); err != nil {
 		return fmt.Errorf("save plan: %w", err)
 	}
 	return nil
+}
+
+func writePlan(w io.Writer, p *reconcile.Plan) error {
+	buffered := bufio.NewWriter(w)
+	return errors.Join(p.Write(buffered), buffered.Flush())
 }
 
 // keyOf names a user.

@@ -19,32 +19,103 @@ func FuzzLaw(f *testing.F) {
 		f.Add([]byte(fmt.Sprintf("%c seed %d of the mutations: %c%c%c", i, i*7919, 200-i, i*5, 91+i)))
 	}
 	f.Add([]byte{})
-	l, err := compileLaw()
-	if err != nil {
-		f.Fatal(err)
-	}
-	root, err := buildLaw(cuecontext.New())
-	if err != nil {
-		f.Fatal(err)
-	}
+	both := newBoth(f)
 	f.Fuzz(func(t *testing.T, data []byte) {
 		m := mutator{data: data}
-		body := m.document(t)
-		def := root.LookupPath(cue.MakePath(cue.Def(body.Get("kind").Text)))
-		whole := cueErrors(def, root.Context().BuildExpr(expr(&body)))
-		copied := clone(body)
-		_, problems := l.declaration("x.yaml", copied)
-		switch {
-		case len(problems) == 0 && len(whole) > 0:
-			t.Fatalf("CUE refuses what was accepted: %v\n%s", whole, show(&body, ""))
-		case len(whole) == 0:
-			for _, p := range problems {
-				if !beyond(p) {
-					t.Fatalf("CUE accepts what was refused: %s\n%s", p, show(&body, ""))
+		both.compare(t, m.document(t))
+	})
+}
+
+// TestLaw: the same for each valid document, and for it with each of its values
+// in turn left out or replaced.
+func TestLaw(t *testing.T) {
+	both := newBoth(t)
+	for _, text := range valid {
+		nodes, problems := parse("x.yaml", []byte(text))
+		if len(problems) > 0 {
+			t.Fatal(problems)
+		}
+		if !both.compare(t, nodes[0]) {
+			t.Errorf("is refused:\n%s", text)
+		}
+		for i := range count(&nodes[0]) {
+			for _, with := range []*schema.Node{nil, {}, {Kind: schema.Bool, Text: "true"}, {Kind: schema.Int, Text: "-1"}, {Kind: schema.Float, Text: "1.5"},
+				{Kind: schema.String}, {Kind: schema.Sequence}, {Kind: schema.Mapping}} {
+				body, at := clone(nodes[0]), i
+				replace(&body, &at, with)
+				if kind := body.Get("kind"); kind != nil && kind.Kind == schema.String && kind.Text != "" {
+					both.compare(t, body)
 				}
 			}
 		}
-	})
+	}
+}
+
+// count counts the nodes below n.
+func count(n *schema.Node) int {
+	out := len(n.Items)
+	for i := range n.Items {
+		out += count(&n.Items[i])
+	}
+	return out
+}
+
+// replace puts another value in the place of the node of that number, or takes
+// it out.
+func replace(n *schema.Node, number *int, with *schema.Node) {
+	for i := range n.Items {
+		if *number == 0 && with == nil {
+			n.Items = append(n.Items[:i:i], n.Items[i+1:]...)
+		} else if *number == 0 {
+			key := n.Items[i].Key
+			n.Items[i] = *with
+			n.Items[i].Key = key
+		}
+		if *number--; *number < 0 {
+			return
+		}
+		if replace(&n.Items[i], number, with); *number < 0 {
+			return
+		}
+	}
+}
+
+// A both judges by the law in both forms.
+type both struct {
+	law  *law
+	root cue.Value
+}
+
+func newBoth(t testing.TB) both {
+	t.Helper()
+	l, err := compileLaw()
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := buildLaw(cuecontext.New())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return both{l, root}
+}
+
+// compare reports whether both accept a document.
+func (b both) compare(t *testing.T, body schema.Node) bool {
+	t.Helper()
+	def := b.root.LookupPath(cue.MakePath(cue.Def(body.Get("kind").Text)))
+	whole := cueErrors(def, b.root.Context().BuildExpr(expr(&body)))
+	_, problems := b.law.declaration("x.yaml", clone(body))
+	switch {
+	case len(problems) == 0 && len(whole) > 0:
+		t.Fatalf("CUE refuses what was accepted: %v\n%s", whole, show(&body, ""))
+	case len(whole) == 0:
+		for _, p := range problems {
+			if !beyond(p) {
+				t.Fatalf("CUE accepts what was refused: %s\n%s", p, show(&body, ""))
+			}
+		}
+	}
+	return len(problems) == 0 && len(whole) == 0
 }
 
 // beyond reports whether a problem is one that Go finds beyond the law.

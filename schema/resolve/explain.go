@@ -13,49 +13,70 @@ type Layer struct {
 	Value  string        `json:"value"` // as written; a list joined by commas
 }
 
+// A word is a node that sets a field, where it lies, and how it counts.
+type word struct {
+	at  *schema.Node
+	in  *schema.Declaration
+	via string
+}
+
+func (w word) origin() schema.Origin {
+	pos := w.in.ValuePos(w.at)
+	if w.at.Kind == schema.Mapping || w.at.Kind == schema.Sequence {
+		pos = w.in.Pos(w.at)
+	}
+	return schema.Origin{Pos: pos, Via: w.via}
+}
+
 // Explain returns what set a field, from the weakest to the strongest: the
 // last layer is the one that counts, and it overrode those before it. An empty
 // chain means that nothing, not even a default, sets the field.
 func (w *Want) Explain(key schema.Key, path string) []Layer {
-	d := w.r.byKey[key]
-	if d == nil {
+	if w.r.byKey[key] == nil {
 		return w.implied(key)
 	}
 	var out []Layer
-	add := func(at *schema.Node, in *schema.Declaration, via string) {
-		if at == nil {
-			return
+	w.words(key, path, func(said word) {
+		out = append(out, Layer{said.origin(), written(path, said.at)})
+	})
+	return out
+}
+
+// words visits what sets a field of a declared resource, the strongest last.
+func (w *Want) words(key schema.Key, path string, visit func(word)) {
+	d := w.r.byKey[key]
+	say := func(at *schema.Node, in *schema.Declaration, via string) {
+		if at != nil {
+			visit(word{at, in, via})
 		}
-		pos := in.ValuePos(at)
-		if at.Kind == schema.Mapping || at.Kind == schema.Sequence {
-			pos = in.Pos(at)
-		}
-		out = append(out, Layer{schema.Origin{Pos: pos, Via: via}, written(path, at)})
 	}
-	law := &schema.Declaration{File: "schema/defaults.cue"}
-	add(w.r.decls.Defaults[key.Kind].At(path), law, "default")
+	say(w.r.decls.Defaults[key.Kind].At(path), law, "default")
 	if key.Kind != schema.KindUser {
-		add(d.Body.At(path), d, "")
-		return out
+		say(d.Body.At(path), d, "")
+		return
 	}
 	if path == "timezone" {
-		add(w.r.decls.Defaults[schema.KindOrganization].Get(path), law, "default")
+		say(w.r.decls.Defaults[schema.KindOrganization].Get(path), law, "default")
 		if org := w.r.org; org != nil {
-			add(org.Body.Get(path), org, "organization")
+			say(org.Body.Get(path), org, "organization")
 		}
 		if domain := w.r.domains[key.Domain()]; domain != nil {
-			add(domain.Body.Get(path), domain, "domain")
+			say(domain.Body.Get(path), domain, "domain")
 		}
 	}
 	for _, p := range w.r.chain(d).profiles {
 		if path != "name" { // a profile's name is its own
-			add(p.Body.At(path), p, "profile "+p.Name)
+			say(p.Body.At(path), p, "profile "+p.Name)
 		}
 	}
-	add(d.Body.At(path), d, "")
-	w.scheduled(d, path, add)
-	return out
+	say(d.Body.At(path), d, "")
+	if d.Body.Get("schedule") != nil {
+		w.scheduled(d, path, say)
+	}
 }
+
+// law is where defaults lie.
+var law = &schema.Declaration{File: "schema/defaults.cue"}
 
 // written is a value as its declaration has it, on one line. A hash is not shown.
 func written(path string, n *schema.Node) string {
@@ -99,14 +120,24 @@ func (w *Want) implied(key schema.Key) []Layer {
 }
 
 // Origin returns where a field's effective value comes from; nil when nothing
-// sets it.
+// sets it. Equal origins are one pointer: a plan that creates a hundred thousand
+// users of a few profiles holds few of them.
 func (w *Want) Origin(key schema.Key, path string) *schema.Origin {
-	layers := w.Explain(key, path)
-	if len(layers) == 0 {
+	var last word
+	if w.r.byKey[key] != nil {
+		w.words(key, path, func(said word) { last = said })
+	}
+	if last.at == nil {
+		if layers := w.implied(key); len(layers) > 0 {
+			return &layers[0].Origin
+		}
 		return nil
 	}
-	last := layers[len(layers)-1].Origin // a copy: a pointer into layers would keep them all
-	return &last
+	origin := last.origin()
+	if w.r.origins[origin] == nil {
+		w.r.origins[origin] = &origin
+	}
+	return w.r.origins[origin]
 }
 
 // Declared returns the place of a resource's declaration; false when there is

@@ -16,7 +16,7 @@ import (
 	"mailops/schema"
 )
 
-// A Want is what declarations ask for at an instant.
+// A Want is what declarations ask for at an instant. It belongs to one goroutine.
 type Want struct {
 	At           time.Time
 	Organization schema.Organization
@@ -39,7 +39,7 @@ type Unset struct {
 type Transition struct {
 	At     time.Time      `json:"at"`
 	User   schema.Address `json:"user"`
-	Reason string         `json:"reason"` // such as "leave begins"
+	Reason string         `json:"reason"` // such as `schedule "leave" begins`
 }
 
 // A resolver holds what is the same for all users.
@@ -51,6 +51,7 @@ type resolver struct {
 	byKey    map[schema.Key]*schema.Declaration
 	zones    map[string]*time.Location
 	chains   map[string]*chain
+	origins  map[schema.Origin]*schema.Origin
 	problems schema.Problems // of profiles, found when they are first used
 }
 
@@ -86,7 +87,7 @@ func Organization(d *schema.Declarations) (schema.Organization, schema.Problems)
 
 func newResolver(d *schema.Declarations) *resolver {
 	r := &resolver{decls: d, domains: make(map[string]*schema.Declaration), profiles: make(map[string]*schema.Declaration),
-		byKey: make(map[schema.Key]*schema.Declaration, len(d.All)), zones: make(map[string]*time.Location), chains: make(map[string]*chain)}
+		byKey: make(map[schema.Key]*schema.Declaration, len(d.All)), zones: make(map[string]*time.Location), chains: make(map[string]*chain), origins: make(map[schema.Origin]*schema.Origin)}
 	for i := range d.All {
 		decl := &d.All[i]
 		switch decl.Kind {
@@ -166,8 +167,8 @@ func (r *resolver) user(w *Want, d *schema.Declaration, env map[string]string) (
 	entries, more := r.schedule(d, &u)
 	problems = append(problems, more...)
 	for _, e := range entries {
-		w.consider(e.from, u.Address, e.reason()+" begins")
-		w.consider(e.until, u.Address, e.reason()+" ends")
+		w.consider(e.from, u.Address, e.label()+" begins")
+		w.consider(e.until, u.Address, e.label()+" ends")
 		if e.active(w.At) {
 			if err := schema.Decode(e.node.Get("set"), &u.Settings); err != nil {
 				problems = append(problems, d.Problem(e.node, e.path, "schema", err.Error(), ""))

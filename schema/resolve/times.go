@@ -20,6 +20,14 @@ func (e entry) active(at time.Time) bool { return !at.Before(e.from) && at.Befor
 
 func (e entry) reason() string { return cmp.Or(text(e.node.Get("reason")), "a schedule") }
 
+// label names the entry in a sentence.
+func (e entry) label() string {
+	if reason := text(e.node.Get("reason")); reason != "" {
+		return fmt.Sprintf("schedule %q", reason)
+	}
+	return "a schedule"
+}
+
 // schedule reads a user's schedule, in order of time. An entry that ends before
 // it begins is left out. Two that overlap must not set one field differently:
 // until that is mended, the one that begins later wins.
