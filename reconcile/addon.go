@@ -59,7 +59,7 @@ func (c *check) backup(d *Change, was, will *schema.User) {
 		if !c.inherited(d) && c.Live.Observed[was.Address].Backup != schema.BackupCompleted {
 			first := "deactivate the user first"
 			if was.Status == schema.StatusDeactivated {
-				first = "wait for the backup, or take it with `mailops backup`"
+				first = "wait until the backup is completed"
 			}
 			c.refuseFor("backup-deactivated", was, "%s is deleted, and the mail that `mailAddOn.backup: onDeactivation` asks to keep is not backed up: %s", who(was), first)
 		}

@@ -202,25 +202,34 @@ func sortedKeys[V any](m map[string]V) []string {
 
 // admins: enough administrators can sign in afterwards, and never none.
 func (c *check) admins() {
-	before, after := signedInAdmins(c.Live.State), signedInAdmins(c.after)
+	before, beforeWithPassword := signedInAdmins(c.Live.State)
+	after, afterWithPassword := signedInAdmins(c.after)
 	least := int(c.Organization.Guards.MinAdmins)
 	switch {
 	case len(c.changes) == 0:
 	case after == 0 && before > 0:
 		c.refuse("admin-lockout", "", nil, "the plan leaves no administrator who can sign in")
+	case afterWithPassword == 0 && beforeWithPassword > 0:
+		c.refuse("admin-lockout", "", nil, "the plan leaves no administrator who can sign in: none of the %d that it leaves has a password", after)
 	case after < least:
 		c.refuse("min-admins", strconv.Itoa(after), nil, "`minAdmins: %d` asks for administrators who can sign in, and the plan leaves %d", least, after)
 	}
 }
 
-func signedInAdmins(s schema.State) int {
-	n := 0
+// signedInAdmins counts the administrators who have a way to sign in, and those
+// of them who have a password too. Passwords may be elsewhere, as in a first
+// plan, so their absence counts only once somebody had one.
+func signedInAdmins(s schema.State) (all, withPassword int) {
 	for u := range s.Users() {
-		if u.IsAdmin() && len(u.SignInWays()) > 0 {
-			n++
+		if !u.IsAdmin() || len(u.SignInWays()) == 0 {
+			continue
+		}
+		all++
+		if u.Password != "" {
+			withPassword++
 		}
 	}
-	return n
+	return all, withPassword
 }
 
 // protected: some addresses are never deleted, locked out or cut off from mail.

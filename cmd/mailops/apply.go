@@ -45,6 +45,9 @@ func (a *app) carryOut(ctx context.Context, p *planned, flags planFlags, yes boo
 	if err := a.showPlan(p, flags); err != nil {
 		return err
 	}
+	if err := a.told(); err != nil {
+		return fmt.Errorf("%w; nothing was changed", err) // a plan that nobody can read is not applied
+	}
 	if len(p.Refusals()) == 0 && len(p.Changes) > 0 && !yes {
 		if err := a.confirm(ctx, "Apply this plan?"); err != nil {
 			return err
@@ -150,6 +153,9 @@ func (a *app) applyFile(ctx context.Context, file string, flags planFlags) error
 	}
 	in.Allow = append(in.Allow, lifted(p)...)
 	in.Organization = w.Organization
+	if err := a.unused(ctx, p); err != nil {
+		return err
+	}
 	if err := stale(p.Changes, in.Live.State); err != nil {
 		return err
 	}
@@ -157,8 +163,26 @@ func (a *app) applyFile(ctx context.Context, file string, flags planFlags) error
 	if err != nil {
 		return err
 	}
+	p.Effects = append([]reconcile.Effect{}, reconcile.Effects(in.Live.State, after, p.Changes)...)
 	p.Findings = reconcile.Findings(in, after, p.Changes)
 	return a.carryOut(ctx, &planned{p, in, w}, flags, true)
+}
+
+// unused refuses a plan that a run has carried out: what came after that run,
+// such as its undoing, would be taken back unseen.
+func (a *app) unused(ctx context.Context, p *reconcile.Plan) error {
+	s, _, err := a.open(ctx, toRead)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	runs, err := s.Runs(ctx, 0)
+	for _, r := range runs {
+		if r.Plan == p.ID {
+			return fmt.Errorf("%w: this plan was applied already, as run %d", reconcile.ErrConflict, r.ID)
+		}
+	}
+	return err
 }
 
 // stale names the rows that have moved since a plan was made, before anybody

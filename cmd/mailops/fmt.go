@@ -36,6 +36,9 @@ func (a *app) fmt(ctx context.Context, files []string, check, diff bool) error {
 			return fmt.Errorf("%w: %w", errRepository, err)
 		}
 	}
+	if err := a.declarationsOnly(files); err != nil {
+		return err
+	}
 	changed := 0
 	var errs []error
 	for _, file := range files {
@@ -68,6 +71,29 @@ func (a *app) fmt(ctx context.Context, files []string, check, diff bool) error {
 // in the logs of CI.
 var secretLine = regexp.MustCompile(`(?im)(\b(?:pass\w*|hash)["']?[ \t]*:[ \t]*)[^\s#].*$`)
 
+// declarationsOnly refuses files that are no declarations of the repository: a
+// text that is not YAML may well parse as YAML, and would lose its lines.
+func (a *app) declarationsOnly(files []string) error {
+	root, err := filepath.Abs(a.dir)
+	if err != nil {
+		return err
+	}
+	for _, file := range files {
+		full, err := filepath.Abs(file)
+		if err != nil {
+			return err
+		}
+		inside, err := filepath.Rel(root, full)
+		if err != nil || !filepath.IsLocal(inside) {
+			return usage("fmt %s: lies outside of the declarations in %s", file, a.dir)
+		}
+		if ext := filepath.Ext(file); ext != ".yaml" && ext != ".yml" {
+			return usage("fmt %s: is no YAML file", file)
+		}
+	}
+	return nil
+}
+
 func formatted(file string) (before, after []byte, err error) {
 	if before, err = os.ReadFile(file); err != nil {
 		return nil, nil, err
@@ -98,6 +124,10 @@ func yamlFiles(ctx context.Context, dir string) ([]string, error) {
 // replace writes a file anew beside the old one and renames it over it, so that
 // nobody reads half of it. It keeps the old one's mode.
 func replace(file string, text []byte) error {
+	file, err := filepath.EvalSymlinks(file) // a link stays one
+	if err != nil {
+		return err
+	}
 	info, err := os.Stat(file)
 	if err != nil {
 		return err

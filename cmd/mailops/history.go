@@ -143,10 +143,27 @@ func (a *app) planUndo(ctx context.Context, id string, flags planFlags) (*planne
 	if err != nil {
 		return nil, err
 	}
+	if err := standing(ctx, s, run.ID); err != nil {
+		return nil, err
+	}
 	in.Want, in.Organization, in.At, in.Revision = w.State, w.Organization, w.At.UTC(), run.Revision
 	p, err := reconcile.Undo(in, run)
 	if err != nil {
 		return nil, err
 	}
 	return &planned{p, in, &resolve.Want{Secrets: w.Secrets}}, nil
+}
+
+// standing refuses a run that a later one took back, unless that one was taken
+// back in turn.
+func standing(ctx context.Context, s reconcile.Ledger, id int64) error {
+	runs, err := s.Runs(ctx, 0)
+	undone := make(map[int64]bool)
+	for _, r := range runs { // the newest first
+		if r.Undoes == id && !undone[r.ID] {
+			return fmt.Errorf("%w: run %d has taken run %d back already", reconcile.ErrConflict, r.ID, id)
+		}
+		undone[r.Undoes] = undone[r.Undoes] || !undone[r.ID]
+	}
+	return err
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -41,6 +42,11 @@ func (a *app) importTo(ctx context.Context, dir, name string) error {
 	files := edit.Import(in.Live.State, edit.Defaults{Organization: name, User: user, List: list})
 	if err := writeNew(dir, files); err != nil {
 		return err
+	}
+	a.dir = dir
+	if _, problems, err := a.declarations(ctx); err != nil || len(problems) > 0 {
+		fmt.Fprintln(a.err, "mailops: the store holds what declarations cannot say; the files are written, and these need mending:")
+		return errors.Join(err, problems.Err())
 	}
 	sum := reconcile.Summarize(reconcile.Diff(nil, in.Live.State))
 	fmt.Fprintf(a.out, "Wrote %s for %s into %s. Next:\n  mailops -C %s validate\n  mailops -C %s plan\n", count(len(files), "file"), count(sum.Create, "resource"), dir, dir, dir)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -92,7 +93,7 @@ func (a *app) plan(ctx context.Context, flags planFlags, how access) (*planned, 
 	}
 	p, err := reconcile.New(in)
 	if err != nil {
-		return nil, usageError{err}
+		return nil, usageError{err, true}
 	}
 	return &planned{p, in, w}, nil
 }
@@ -148,7 +149,7 @@ func allowances(given []string) ([]reconcile.Allowance, error) {
 	for _, s := range given {
 		allow, err := reconcile.ParseAllowance(s)
 		if err != nil {
-			return nil, usageError{err}
+			return nil, usageError{err, true}
 		}
 		out = append(out, allow)
 	}
@@ -172,8 +173,22 @@ func (a *app) showPlan(p *planned, flags planFlags) error {
 }
 
 // savePlan writes a plan for a later apply. It holds no secrets, but it says
-// who works where: only its owner may read it.
+// who works where: only its owner may read it. A pipe or a device is written to,
+// and not replaced by a file.
 func savePlan(file string, p *reconcile.Plan) error {
+	if info, err := os.Stat(file); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+		f, err := os.OpenFile(file, os.O_WRONLY, 0)
+		if err == nil {
+			err = errors.Join(writePlan(f, p), f.Close())
+		}
+		if err != nil {
+			return fmt.Errorf("save plan: %w", err)
+		}
+		return nil
+	}
+	if old, err := os.ReadFile(file); err == nil && len(old) > 0 && !bytes.Contains(old[:min(len(old), 100)], []byte(reconcile.Format)) {
+		return usage("--out %s: is there already, and is no plan", file)
+	}
 	f, err := os.CreateTemp(filepath.Dir(file), ".mailops-*") // mode 0600
 	if err != nil {
 		return fmt.Errorf("save plan: %w", err)

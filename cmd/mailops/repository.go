@@ -35,7 +35,7 @@ func (a *app) want(ctx context.Context) (*schema.Declarations, *resolve.Want, er
 	if len(problems) > 0 {
 		// What could not be read is missing from the want: sums and policies
 		// would blame what is right.
-		return decls, w, append(problems, more.Without("licence-limit", "storage-limit")...).Err()
+		return decls, w, append(problems, more.Without("licence-limit", "storage-limit", "schema")...).Err()
 	}
 	violations, err := a.judge(ctx, decls, w)
 	if err != nil {

@@ -71,10 +71,14 @@ var exitCodes = []struct {
 	{exitPartial, "partly applied (hosted stores only)"},
 }
 
-// A usageError is a command line that makes no sense.
-type usageError struct{ error }
+// A usageError is a command line that makes no sense; a misspelling is one of
+// verbs, flags and arguments.
+type usageError struct {
+	error
+	misspelling bool
+}
 
-func usage(format string, args ...any) error { return usageError{fmt.Errorf(format, args...)} }
+func usage(format string, args ...any) error { return usageError{error: fmt.Errorf(format, args...)} }
 
 var (
 	// errChanges says that a plan has changes, where that was asked.
@@ -87,16 +91,15 @@ var (
 
 // run carries out a command line and returns the exit code.
 func (a *app) run(ctx context.Context, args []string) int {
-	out := &output{w: a.out}
-	a.out = out
+	a.out = &output{w: a.out}
 	root := a.root()
 	root.SetArgs(args)
 	root.SetIn(a.in)
 	root.SetOut(a.out)
 	root.SetErr(a.err)
 	err := root.ExecuteContext(ctx)
-	if err == nil && out.err != nil {
-		err = fmt.Errorf("write to standard output: %w", out.err)
+	if err == nil {
+		err = a.told()
 	}
 	code := exitCode(err)
 	if err != nil && !errors.Is(err, errSaid) && !errors.Is(err, errChanges) {
@@ -119,6 +122,14 @@ func (o *output) Write(p []byte) (int, error) {
 		o.err = err
 	}
 	return n, err
+}
+
+// told returns what kept the output from being written; nil when all was.
+func (a *app) told() error {
+	if out, ok := a.out.(*output); ok && out.err != nil {
+		return fmt.Errorf("write to standard output: %w", out.err)
+	}
+	return nil
 }
 
 // exitCode is the one place that gives errors their exit codes.
@@ -173,12 +184,17 @@ func (a *app) complain(err error) {
 
 // refusal names the rules that refuse a plan; the plan itself has told the rest.
 func refusal(findings []reconcile.Finding) string {
-	reasons := make([]string, len(findings))
-	for i, f := range findings {
-		reasons[i] = f.Rule
+	const most = 3
+	var reasons []string
+	for _, f := range findings[:min(most, len(findings))] {
+		reason := f.Rule
 		if f.Allow != "" {
-			reasons[i] += " (--allow " + f.Allow + " lifts it for one plan)"
+			reason += " (--allow " + f.Allow + " lifts it for one plan)"
 		}
+		reasons = append(reasons, reason)
+	}
+	if more := len(findings) - most; more > 0 {
+		reasons = append(reasons, fmt.Sprintf("and %d more", more))
 	}
 	return "refused by " + strings.Join(reasons, ", ")
 }
@@ -195,7 +211,7 @@ func hintFor(err error) string {
 		return "plan again from the declarations that hold it"
 	case errors.Is(err, errRepository) && errors.Is(err, fs.ErrNotExist):
 		return "go to the folder of mailops.yaml, or name it with -C; `mailops init DIR` makes a new one"
-	case errors.As(err, &wrong):
+	case errors.As(err, &wrong) && wrong.misspelling:
 		return "mailops help lists the verbs; mailops VERB --help the flags of one"
 	}
 	return ""
@@ -215,7 +231,7 @@ func (a *app) root() *cobra.Command {
 	root.SetUsageTemplate(usageTemplate)
 	root.PersistentFlags().StringVarP(&a.dir, "dir", "C", ".", "the folder `DIR` of the declarations")
 	root.PersistentFlags().StringVar(&a.store, "store", "", "the live store's `URL`, such as sqlite:PATH (default $MAILOPS_STORE,\nelse sqlite:.mailops/live.db under the declarations)")
-	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err} })
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err, true} })
 	root.AddCommand(a.initCommand(), a.validateCommand(), a.planCommand(), a.applyCommand(),
 		a.importCommand(), a.exportCommand(), a.fmtCommand(), a.explainCommand(), a.routeCommand(),
 		a.passwordCommand(), a.historyCommand(), a.undoCommand(), a.schemaCommand(), a.doctorCommand(), a.versionCommand())

@@ -20,7 +20,7 @@ func (a *app) validateCommand() *cobra.Command {
 }
 
 func (a *app) atFlag(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&a.at, "at", "", "look at this `TIME` instead of now, such as 2026-12-24T18:00")
+	cmd.Flags().Var((*instantFlag)(&a.at), "at", "look at this `TIME` instead of now, such as 2026-12-24T18:00")
 }
 
 // validate prints the problems to stdout: they are what it was asked for.
@@ -63,3 +63,22 @@ func (a *app) printJSON(v any) error {
 	enc.SetEscapeHTML(false)
 	return enc.Encode(v)
 }
+
+// An instantFlag is the text of --at. An empty one, as of a variable that is not
+// set, must not look like no flag.
+type instantFlag string
+
+// Set implements pflag.Value.
+func (f *instantFlag) Set(s string) error {
+	if s == "" {
+		return errors.New("is empty")
+	}
+	*f = instantFlag(s)
+	return nil
+}
+
+// String implements pflag.Value.
+func (f *instantFlag) String() string { return string(*f) }
+
+// Type implements pflag.Value.
+func (f *instantFlag) Type() string { return "TIME" }

@@ -96,6 +96,9 @@ func listText(before, after []string) (string, string) {
 			parts = append(parts, "-"+s)
 		}
 	}
+	if len(parts) == 0 {
+		return strings.Join(before, ", "), strings.Join(after, ", ")
+	}
 	return fmt.Sprint(len(before)), fmt.Sprintf("%d (%s)", len(after), strings.Join(parts, ", "))
 }
 

@@ -51,6 +51,9 @@ func list(ctx context.Context, fsys fs.FS) ([]string, schema.Problems, error) {
 			return nil
 		}
 		if !isYAML(file) && !isPolicy(file) {
+			if ext := strings.ToLower(path.Ext(file)); ext == ".yaml" || ext == ".yml" {
+				refuse(file, "has an ending that is not read; name it "+strings.TrimSuffix(file, path.Ext(file))+ext)
+			}
 			return nil
 		}
 		info, err := fs.Stat(fsys, file)

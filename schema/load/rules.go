@@ -218,11 +218,15 @@ func hoursProblem(day *schema.Node) (rule, message, hint string) {
 
 // domainDeclared: an address belongs to a domain of the organization.
 func (x *index) domainDeclared(d *schema.Declaration) schema.Problems {
-	n := d.Body.Get("address")
+	return append(x.inDomain(d, "address"), x.inDomain(d, "renamedFrom")...)
+}
+
+func (x *index) inDomain(d *schema.Declaration, field string) schema.Problems {
+	n := d.Body.Get(field)
 	if n == nil {
 		return nil
 	}
-	domain := schema.Address(d.Name).Domain()
+	domain := schema.Address(n.Text).Domain()
 	if _, ok := x.domains[domain]; ok || x.unread || x.refused[schema.Key{Kind: schema.KindDomain, Name: domain}] {
 		return nil
 	}
@@ -230,7 +234,7 @@ func (x *index) domainDeclared(d *schema.Declaration) schema.Problems {
 	if hint == "" {
 		hint = fmt.Sprintf("declare it: {kind: Domain, name: %s}", domain)
 	}
-	return schema.Problems{d.Problem(n, "address", "domain-declared", fmt.Sprintf("the domain %s is not declared", domain), hint)}
+	return schema.Problems{d.Problem(n, field, "domain-declared", fmt.Sprintf("the domain %s is not declared", domain), hint)}
 }
 
 // suggest names the declared name that was probably meant. Only names that
