@@ -179,7 +179,7 @@ func (a *app) unused(ctx context.Context, p *reconcile.Plan) error {
 	runs, err := s.Runs(ctx, 0)
 	for _, r := range runs {
 		if r.Plan == p.ID {
-			return fmt.Errorf("%w: this plan was applied already, as run %d", reconcile.ErrConflict, r.ID)
+			return fmt.Errorf("this plan was applied already, as run %d: %w", r.ID, reconcile.ErrConflict)
 		}
 	}
 	return err

@@ -161,7 +161,7 @@ func standing(ctx context.Context, s reconcile.Ledger, id int64) error {
 	undone := make(map[int64]bool)
 	for _, r := range runs { // the newest first
 		if r.Undoes == id && !undone[r.ID] {
-			return fmt.Errorf("%w: run %d has taken run %d back already", reconcile.ErrConflict, r.ID, id)
+			return fmt.Errorf("run %d has taken run %d back already: %w", r.ID, id, reconcile.ErrConflict)
 		}
 		undone[r.Undoes] = undone[r.Undoes] || !undone[r.ID]
 	}
