@@ -26,7 +26,7 @@ printf '$ mailops plan\n'
 "$mailops" plan >plan.txt
 sed -n '1,24p' plan.txt
 printf '  ...\n'
-tail -n 2 plan.txt
+tail -n 3 plan.txt
 say "Make it so."
 printf '$ mailops apply --yes\n'
 "$mailops" apply --yes | tail -n 1

@@ -59,6 +59,9 @@ func (a *app) carryOut(ctx context.Context, p *planned, flags planFlags, yes boo
 	}
 	sum := p.Summary
 	fmt.Fprintf(a.out, "\nApplied as run %d: %d created, %d updated, %d deleted.\n", run, sum.Create, sum.Update, sum.Delete)
+	if p.Undoes > 0 {
+		fmt.Fprintln(a.out, "Revert the commit too, or the next apply brings the change back.")
+	}
 	return nil
 }
 

@@ -161,7 +161,7 @@ func (a *app) showPlan(p *planned, flags planFlags) error {
 	if a.format == "json" {
 		return writePlan(a.out, p.Plan)
 	}
-	view := planView{Plan: p.Plan, full: flags.full, live: p.in.Live.State}
+	view := planView{Plan: p.Plan, full: flags.full, live: p.in.Live.State, instant: a.at != ""}
 	if p.want != nil {
 		view.name, view.next, view.timezone = p.in.Organization.Name, p.want.Next, p.in.Organization.Timezone
 	}

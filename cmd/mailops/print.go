@@ -20,6 +20,7 @@ type planView struct {
 	next     *resolve.Transition
 	live     schema.State
 	full     bool
+	instant  bool // the plan is for an instant that was asked for
 }
 
 // The colours of the terminal, by meaning.
@@ -84,6 +85,12 @@ func (a *app) printTail(v planView) {
 		a.printFindings(w, v.Findings)
 	}
 	fmt.Fprintf(w, "\n%s\n", a.paint(w, bold, summary(v.Plan)))
+	if v.instant {
+		fmt.Fprintf(w, "This is what is wanted at %s.\n", shown(v.At, v.timezone))
+	}
+	if len(v.live) == 0 && v.Summary.Create > 0 {
+		fmt.Fprintln(w, "The live store is empty.")
+	}
 	if v.next != nil {
 		fmt.Fprintf(w, "Next change by itself: %s, %s: %s.\n", shown(v.next.At, v.timezone), v.next.User, v.next.Reason)
 	}
