@@ -284,17 +284,25 @@ func (c *check) noRename() {
 	}
 }
 
-// created indexes the users that the plan creates from nothing.
+// created indexes the users that come from nothing: those that the plan creates,
+// and those that are wanted and lie outside of its scope. Half of a rename in
+// one plan, and half in the next, is a rename.
 func (c *check) created() (byName, byLocal map[string]*schema.User) {
 	byName, byLocal = make(map[string]*schema.User), make(map[string]*schema.User)
-	for _, d := range c.changes {
-		u, ok := c.after.Find(d.Key).(*schema.User)
-		if !ok || d.Op != OpCreate || d.From != "" {
-			continue
-		}
+	add := func(u *schema.User) {
 		byLocal[u.Address.Local()] = u
 		if u.Name != "" {
 			byName[strings.ToLower(u.Name)] = u
+		}
+	}
+	for u := range c.Want.Users() {
+		if u.RenamedFrom == "" && c.Live.State.Find(u.Key()) == nil {
+			add(u)
+		}
+	}
+	for _, d := range c.changes {
+		if u, ok := c.after.Find(d.Key).(*schema.User); ok && d.Op == OpCreate && d.From == "" {
+			add(u)
 		}
 	}
 	return byName, byLocal
