@@ -160,6 +160,8 @@ func (l Limits) death(state *os.ProcessState, stderr string, late bool) string {
 		return fmt.Sprintf("takes more than %s of memory", schema.Bytes(l.Memory))
 	case state.ExitCode() == exitPanic:
 		return "makes CUE panic"
+	case killed:
+		return fmt.Sprintf("takes more than %s of CPU time or %s of memory", l.CPU, schema.Bytes(l.Memory))
 	}
 	return fmt.Sprintf("makes CUE crash (%s)", state)
 }
