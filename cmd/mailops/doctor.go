@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -133,10 +132,4 @@ func (a *app) printDiagnoses(found []diagnosis) error {
 		}
 	}
 	return nil
-}
-
-// exists reports whether there is anything of that name.
-func exists(file string) bool {
-	_, err := os.Lstat(file)
-	return err == nil
 }

@@ -143,3 +143,9 @@ func writeNew(dir string, files map[string][]byte) error {
 	}
 	return nil
 }
+
+// exists reports whether there is anything of that name.
+func exists(file string) bool {
+	_, err := os.Lstat(file)
+	return err == nil
+}

@@ -110,13 +110,11 @@ func (w *Want) scheduled(d *schema.Declaration, path string, add func(*schema.No
 
 // implied explains the alias that a rename leaves.
 func (w *Want) implied(key schema.Key) []Layer {
-	for i := range w.r.decls.All {
-		d := &w.r.decls.All[i]
-		if n := d.Body.Get("renamedFrom"); n != nil && key.Kind == schema.KindAlias && n.Text == key.Name {
-			return []Layer{{schema.Origin{Pos: d.ValuePos(n), Via: "renamedFrom"}, d.Name}}
-		}
+	d := w.r.renamed[key.Name]
+	if d == nil || key.Kind != schema.KindAlias {
+		return nil
 	}
-	return nil
+	return []Layer{{schema.Origin{Pos: d.ValuePos(d.Body.Get("renamedFrom")), Via: "renamedFrom"}, d.Name}}
 }
 
 // Origin returns where a field's effective value comes from; nil when nothing

@@ -49,6 +49,7 @@ type resolver struct {
 	domains  map[string]*schema.Declaration
 	profiles map[string]*schema.Declaration
 	byKey    map[schema.Key]*schema.Declaration
+	renamed  map[string]*schema.Declaration // users by the address that they had before
 	zones    map[string]*time.Location
 	chains   map[string]*chain
 	origins  map[schema.Origin]*schema.Origin
@@ -87,7 +88,7 @@ func Organization(d *schema.Declarations) (schema.Organization, schema.Problems)
 
 func newResolver(d *schema.Declarations) *resolver {
 	r := &resolver{decls: d, domains: make(map[string]*schema.Declaration), profiles: make(map[string]*schema.Declaration),
-		byKey: make(map[schema.Key]*schema.Declaration, len(d.All)), zones: make(map[string]*time.Location), chains: make(map[string]*chain), origins: make(map[schema.Origin]*schema.Origin)}
+		byKey: make(map[schema.Key]*schema.Declaration, len(d.All)), renamed: make(map[string]*schema.Declaration), zones: make(map[string]*time.Location), chains: make(map[string]*chain), origins: make(map[schema.Origin]*schema.Origin)}
 	for i := range d.All {
 		decl := &d.All[i]
 		switch decl.Kind {
@@ -97,6 +98,10 @@ func newResolver(d *schema.Declarations) *resolver {
 			r.domains[decl.Name] = decl
 		case schema.KindProfile:
 			r.profiles[decl.Name] = decl
+		case schema.KindUser:
+			if from := decl.Body.Get("renamedFrom"); from != nil && r.renamed[from.Text] == nil {
+				r.renamed[from.Text] = decl
+			}
 		}
 		if _, taken := r.byKey[decl.Key()]; !taken {
 			r.byKey[decl.Key()] = decl
