@@ -61,10 +61,15 @@ var migrations embed.FS
 // rows in the order of their keys, which is the order they are read in. Rows of
 // more than a quarter of a page would be torn apart by that.
 var dialect = sqlstore.Dialect{
-	Text:   "TEXT",
-	Int:    "INTEGER",
-	Table:  "STRICT, WITHOUT ROWID",
-	Wide:   "STRICT",
+	Words: map[string]string{
+		"TEXT":  "TEXT",
+		"INT":   "INTEGER",
+		"TABLE": "STRICT, WITHOUT ROWID",
+		"WIDE":  "STRICT",
+		"NOW":   "strftime('%Y-%m-%dT%H:%M:%SZ', 'now')",
+		"JOIN":  "group_concat",
+		"OPEN":  inHours,
+	},
 	Tables: "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
 	Extra:  migrations,
 }
@@ -178,8 +183,10 @@ func (s *Store) Read(ctx context.Context) iter.Seq2[reconcile.Row, error] {
 // Apply implements reconcile.Store.
 func (s *Store) Apply(ctx context.Context, b reconcile.Batch) (run int64, err error) {
 	err = s.writing(ctx, func(c *conn) error {
-		run, err = sqlstore.Apply(c, b)
-		return err
+		if run, err = sqlstore.Apply(c, b); err != nil {
+			return err
+		}
+		return refreshZones(c, time.Now())
 	})
 	if err != nil {
 		return 0, fmt.Errorf("apply: %w", err)

@@ -28,7 +28,11 @@ var ErrOlder = errors.New("the store was written by an older mailops: an apply b
 
 // Migrations lists the migrations of a dialect, in order.
 func Migrations(d Dialect) ([]Migration, error) {
-	words := strings.NewReplacer("@TEXT@", d.Text, "@INT@", d.Int, "@TABLE@", d.Table, "@WIDE@", d.Wide)
+	var pairs []string
+	for word, text := range d.Words {
+		pairs = append(pairs, "@"+word+"@", text)
+	}
+	words := strings.NewReplacer(pairs...)
 	var out []Migration
 	for _, fsys := range []fs.FS{shared, d.Extra} {
 		files, err := fs.Glob(fsys, "migrations/*.sql")

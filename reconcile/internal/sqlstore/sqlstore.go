@@ -41,12 +41,9 @@ type Rows interface {
 
 // A Dialect is how one database writes the canonical tables.
 type Dialect struct {
-	Text   string // the type of a text that is compared bytewise
-	Int    string // the type of a whole number of 64 bits
-	Table  string // what follows the columns of a table
-	Wide   string // the same, of a table with long rows
-	Tables string // the query for the names of all tables
-	Extra  fs.FS  // migrations/*.sql that only this database has
+	Words  map[string]string // what @WORD@ stands for in a migration; see migrations/0001_tables.sql
+	Tables string            // the query for the names of all tables
+	Extra  fs.FS             // migrations/*.sql that only this database has
 }
 
 // Check reports the keys that a row cannot hold: an address that does not come
