@@ -30,6 +30,7 @@ var arrows = []struct {
 	{"reconcile/internal/sqlstore", []string{"schema", "reconcile"}, "what the SQL stores share"},
 	{"reconcile/mem", []string{"schema", "reconcile"}, "stores never see each other, CUE, YAML or git"},
 	{"reconcile/sqlite", []string{"schema", "reconcile", "reconcile/internal/sqlstore"}, "stores never see each other, CUE, YAML or git"},
+	{"reconcile/enforce", []string{"schema", "reconcile"}, "it knows a store by its gate, and a mail server by its HTTP interface"},
 	{"reconcile/storetest", []string{"schema", "reconcile", "reconcile/mem"}, "the suite knows stores by their interface, and compares each with mem"},
 	{"examples/panel", []string{"schema", "reconcile", "reconcile/sqlite"}, "a panel writes what users own, through the store"},
 	{"cmd/*", []string{"*", "*/*", "*/*/*"}, "commands tie everything together"},

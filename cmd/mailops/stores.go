@@ -42,10 +42,7 @@ var openers = map[string]opener{
 
 // open opens the live store, and names it as plans do.
 func (a *app) open(ctx context.Context, how access) (liveStore, string, error) {
-	url := cmp.Or(a.store, a.env["MAILOPS_STORE"])
-	if url == "" {
-		url = "sqlite:" + filepath.Join(a.dir, defaultStore)
-	}
+	url := a.storeURL()
 	scheme, rest, ok := strings.Cut(url, ":")
 	open := openers[scheme]
 	if !ok || open == nil || (rest == "" && scheme != "mem") {
@@ -53,4 +50,25 @@ func (a *app) open(ctx context.Context, how access) (liveStore, string, error) {
 	}
 	s, err := open(ctx, rest, how)
 	return s, url, err
+}
+
+// storeURL is where live state is.
+func (a *app) storeURL() string {
+	return cmp.Or(a.store, a.env["MAILOPS_STORE"], "sqlite:"+filepath.Join(a.dir, defaultStore))
+}
+
+// gates maps the scheme of a store's URL to what opens it as a mail server does.
+var gates = map[string]func(ctx context.Context, rest string) (reconcile.Gate, error){
+	"sqlite": func(ctx context.Context, path string) (reconcile.Gate, error) { return sqlite.OpenGate(ctx, path) },
+}
+
+// openGate opens the live store as a mail server does.
+func (a *app) openGate(ctx context.Context) (reconcile.Gate, error) {
+	url := a.storeURL()
+	scheme, rest, _ := strings.Cut(url, ":")
+	open := gates[scheme]
+	if open == nil || rest == "" {
+		return nil, usage("--store %s: no mail server reads it", url)
+	}
+	return open(ctx, rest)
 }

@@ -141,6 +141,17 @@ func (c *conn) Exec(sql string, args ...any) (int64, error) {
 	return c.db.Changes(), nil
 }
 
+// Bulk implements sqlstore.Conn.
+func (c *conn) Bulk(b sqlstore.Bulk) error {
+	sql := b.SQL()
+	for _, row := range b.Rows {
+		if _, err := c.Exec(sql, row...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Query implements sqlstore.Conn.
 func (c *conn) Query(sql string, args ...any) sqlstore.Rows {
 	stmt, err := c.statement(sql, args)

@@ -33,6 +33,20 @@ func (f *faulty) Exec(sql string, args ...any) (int64, error) {
 	return f.conn.Exec(sql, args...)
 }
 
+func (f *faulty) Script(sql string) error {
+	if f.fails() {
+		return errFault
+	}
+	return f.conn.Script(sql)
+}
+
+func (f *faulty) Bulk(b sqlstore.Bulk) error {
+	if f.fails() {
+		return errFault
+	}
+	return f.conn.Bulk(b)
+}
+
 func (f *faulty) Query(sql string, args ...any) sqlstore.Rows {
 	return &faultyRows{Rows: f.conn.Query(sql, args...), conn: f}
 }
@@ -68,7 +82,7 @@ func TestFaults(t *testing.T) {
 	want, more := storetest.Mutate(rng, state)
 	batch := reconcile.Batch{Run: reconcile.Run{Changes: reconcile.Diff(state, want), Undoes: 1}, Secrets: more}
 	everyFault(t, s, func(c *faulty) error { return readAll(c, state) })
-	everyFault(t, s, func(c *faulty) error { _, err := sqlstore.Apply(c, batch); return err })
+	everyFault(t, s, func(c *faulty) error { _, err := sqlstore.Apply(c, dialect, batch, "token"); return err })
 	everyFault(t, s, func(c *faulty) error { _, err := sqlstore.Runs(c, 0); return err })
 	everyFault(t, s, func(c *faulty) error { _, err := sqlstore.Run(c, 1); return err })
 	everyFault(t, s, func(c *faulty) error { _, err := sqlstore.Forget(c, batch.At.AddDate(1, 0, 0)); return err })

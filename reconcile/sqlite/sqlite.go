@@ -65,6 +65,7 @@ var dialect = sqlstore.Dialect{
 		"TEXT":  "TEXT",
 		"INT":   "INTEGER",
 		"TABLE": "STRICT, WITHOUT ROWID",
+		"TEMP":  "STRICT, WITHOUT ROWID",
 		"WIDE":  "STRICT",
 		"NOW":   "strftime('%Y-%m-%dT%H:%M:%SZ', 'now')",
 		"JOIN":  "group_concat",
@@ -183,7 +184,7 @@ func (s *Store) Read(ctx context.Context) iter.Seq2[reconcile.Row, error] {
 // Apply implements reconcile.Store.
 func (s *Store) Apply(ctx context.Context, b reconcile.Batch) (run int64, err error) {
 	err = s.writing(ctx, func(c *conn) error {
-		if run, err = sqlstore.Apply(c, b); err != nil {
+		if run, err = sqlstore.Apply(c, dialect, b, ""); err != nil {
 			return err
 		}
 		return refreshZones(c, time.Now())

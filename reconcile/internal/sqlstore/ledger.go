@@ -10,53 +10,53 @@ import (
 )
 
 // record writes the run, and the hashes that it has replaced.
-func (a *apply) record() (int64, error) {
-	last, err := number(a, "SELECT COALESCE(MAX(id), 0) FROM mailops_run")
+func (a *apply) record(token string) (int64, error) {
+	counts, err := one(a, "SELECT (SELECT COALESCE(MAX(id), 0) FROM mailops_run), (SELECT count(*) FROM mailuser)")
 	if err != nil {
 		return 0, err
 	}
-	users, err := number(a, "SELECT count(*) FROM mailuser")
+	id, users := counts[0].(int64)+1, counts[1].(int64)
+	b, sum := a.batch, reconcile.Summarize(a.batch.Changes)
+	ledger := make(pile)
+	err = ledger.add("mailops_run", b.At.UTC().Format(time.RFC3339Nano), b.Actor, b.Revision, b.Plan, b.Undoes, users,
+		int64(sum.Create), int64(sum.Update), int64(sum.Delete), token, id)
 	if err != nil {
-		return 0, err
-	}
-	b, id, sum := a.batch, last+1, reconcile.Summarize(a.batch.Changes)
-	err = a.exec("INSERT INTO mailops_run (id, at, actor, revision, plan, undoes, live_users, creates, updates, deletes)"+
-		" VALUES ("+parameters(1, 10)+")",
-		id, b.At.UTC().Format(time.RFC3339Nano), b.Actor, b.Revision, b.Plan, b.Undoes, users,
-		int64(sum.Create), int64(sum.Update), int64(sum.Delete))
-	if err != nil {
-		return 0, err
+		return 0, fmt.Errorf("record the run: %w", err)
 	}
 	for i := range a.steps {
-		if err := a.recordStep(id, int64(i), &a.steps[i]); err != nil {
+		if err := a.recordStep(ledger, id, int64(i), &a.steps[i]); err != nil {
 			return 0, fmt.Errorf("record the change of %s: %w", a.steps[i].change.Key, err)
 		}
 	}
-	return id, nil
+	return id, ledger.write(a, false)
 }
 
-func (a *apply) recordStep(run, n int64, s *step) error {
+func (a *apply) recordStep(ledger pile, run, n int64, s *step) error {
 	fields, err := packFields(s.change.Fields)
 	if err != nil {
 		return err
 	}
-	password, mailbox := "", ""
-	if s.before != nil && (s.change.Op == reconcile.OpDelete || s.change.Field("password") != nil) {
-		password = string(schema.Fingerprint(s.before.hash))
-		if s.change.Op == reconcile.OpDelete {
-			mailbox = s.before.mailbox
+	password, mailbox := schema.Secret(""), ""
+	if hash := s.replaces(); hash != "" {
+		password = schema.Fingerprint(hash)
+		if _, known := a.remembered[password]; !known {
+			a.remembered[password] = hash
+			if err := ledger.add("mailops_secret", hash, string(password)); err != nil {
+				return err
+			}
 		}
 	}
-	if password != "" {
-		err := a.exec("INSERT INTO mailops_secret (fingerprint, hash) VALUES ($1, $2) ON CONFLICT (fingerprint) DO NOTHING", password, s.before.hash)
-		if err != nil {
-			return err
-		}
+	if s.before != nil && s.change.Op == reconcile.OpDelete {
+		mailbox = s.before.mailbox
 	}
-	return a.exec("INSERT INTO mailops_before_image"+
-		" (run, n, kind, name, op, version, version_after, renamed_from, fields, password, mailbox) VALUES ("+parameters(1, 11)+")",
-		run, n, string(s.change.Kind), s.change.Name, string(s.change.Op), s.change.Version, schema.Version(s.after),
-		string(s.change.From), fields, nullable(password), mailbox)
+	return ledger.add("mailops_before_image", string(s.change.Kind), s.change.Name, string(s.change.Op),
+		s.change.Version, schema.Version(s.after), string(s.change.From), fields, nullable(string(password)), mailbox, run, n)
+}
+
+// Committed returns the run with this token: that of an apply whose answer was
+// lost. 0 is no run.
+func Committed(c Conn, token string) (int64, error) {
+	return number(c, "SELECT COALESCE(MAX(id), 0) FROM mailops_run WHERE token = $1", token)
 }
 
 const selectRun = "SELECT id, at, actor, revision, plan, undoes, live_users, creates, updates, deletes FROM mailops_run"

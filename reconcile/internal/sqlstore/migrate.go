@@ -28,11 +28,7 @@ var ErrOlder = errors.New("the store was written by an older mailops: an apply b
 
 // Migrations lists the migrations of a dialect, in order.
 func Migrations(d Dialect) ([]Migration, error) {
-	var pairs []string
-	for word, text := range d.Words {
-		pairs = append(pairs, "@"+word+"@", text)
-	}
-	words := strings.NewReplacer(pairs...)
+	words := d.replacer()
 	var out []Migration
 	for _, fsys := range []fs.FS{shared, d.Extra} {
 		files, err := fs.Glob(fsys, "migrations/*.sql")
@@ -50,6 +46,15 @@ func Migrations(d Dialect) ([]Migration, error) {
 	}
 	slices.SortFunc(out, func(a, b Migration) int { return strings.Compare(a.Name, b.Name) })
 	return out, nil
+}
+
+// replacer puts in what the words of a script stand for.
+func (d Dialect) replacer() *strings.Replacer {
+	var pairs []string
+	for word, text := range d.Words {
+		pairs = append(pairs, "@"+word+"@", text)
+	}
+	return strings.NewReplacer(pairs...)
 }
 
 // Pending lists the migrations that the database lacks: all of them when it is

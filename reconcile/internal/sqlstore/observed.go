@@ -6,12 +6,8 @@ import (
 	"mailops/schema"
 )
 
-const observedCount = 7
-
-var (
-	insertObserved = "INSERT INTO observed (" + observed + ", domain, local) VALUES (" + parameters(1, observedCount+2) + ")"
-	updateObserved = "UPDATE observed SET " + assignments(observed) + " WHERE domain = $8 AND local = $9"
-)
+// observedBulk writes the table observed.
+var observedBulk = Bulk{Table: "observed", Columns: observed, Keys: "domain, local"}
 
 // SetObserved writes what a user owns, as the user's own side does. Whether a
 // lock refuses it is for the database to say.
@@ -24,11 +20,13 @@ func SetObserved(c Conn, at schema.Address, o schema.Observed) error {
 	if known == 0 {
 		return fmt.Errorf("there is no user %s", at)
 	}
+	change := observedBulk
+	change.Update = true
 	args := append(save(observedFields(&o)), domain, local)
-	touched, err := c.Exec(updateObserved, args...)
+	touched, err := c.Exec(change.SQL(), args...)
 	if err != nil || touched > 0 {
 		return err
 	}
-	_, err = c.Exec(insertObserved, args...)
+	_, err = c.Exec(observedBulk.SQL(), args...)
 	return err
 }

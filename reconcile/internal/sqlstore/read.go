@@ -24,50 +24,34 @@ func Read(c Conn) iter.Seq2[reconcile.Row, error] {
 	}
 }
 
-// find reads one resource; nil is none.
-func find(c Conn, key schema.Key) (*stored, error) {
-	for s, err := range scan(c, key.Kind, only(key)) {
-		return &s, err
-	}
-	return nil, nil
-}
+// A scope is what of a table a scan reads; it indexes a query.
+type scope int
 
-// A scope is what of a table a scan reads: all of it in key order, or the rows
-// of one resource.
-type scope struct {
-	which int // indexes a query
-	args  []any
-}
-
-var all = scope{}
-
-func only(key schema.Key) scope {
-	if key.Kind == schema.KindDomain {
-		return scope{1, []any{key.Name}}
-	}
-	domain, local := place(key.Address())
-	return scope{1, []any{domain, local}}
-}
+const (
+	all     scope = iota // in key order
+	touched              // what a batch touches, in key order: see stage
+)
 
 // A query has one text for each scope.
 type query [2]string
 
-func (s scope) run(c Conn, q query) Rows { return c.Query(q[s.which], s.args...) }
+func (s scope) run(c Conn, q query) Rows { return c.Query(q[s]) }
 
 // keyed makes the query of a table whose rows begin with domain and local.
 func keyed(columns, table, condition, order string) query {
-	q := "SELECT domain, local, " + columns + " FROM " + table
+	columns = "domain, local, " + columns
 	order = " ORDER BY " + strings.TrimSuffix("domain, local, "+order, ", ")
-	if condition == "" {
-		return query{q + order, q + " WHERE domain = $1 AND local = $2" + order}
+	whole, staged := "SELECT "+columns+" FROM "+table, beside(columns, table, is(stagedTouched))
+	if condition != "" {
+		whole, staged = whole+" WHERE "+condition, staged+" AND "+condition
 	}
-	return query{q + " WHERE " + condition + order, q + " WHERE domain = $1 AND local = $2 AND " + condition + order}
+	return query{whole + order, staged + order}
 }
 
 var (
 	selectDomains = query{
 		"SELECT name, catch_all, timezone FROM domain ORDER BY name",
-		"SELECT name, catch_all, timezone FROM domain WHERE name = $1",
+		"SELECT name, catch_all, timezone FROM domain WHERE name IN (" + words(stagedTouched) + ") ORDER BY name",
 	}
 	selectUsers    = keyed(derived+", "+plain, "mailuser", "", "")
 	selectAliases  = keyed("kind", "address", "kind = 'alias'", "")
@@ -76,7 +60,7 @@ var (
 	selectDelegate = keyed("delegate", "send_as", "", "delegate")
 	selectNetworks = keyed("network", "trusted_network", "", "network")
 	selectWindows  = keyed("dow, start_min, end_min", "access_window", "", "dow, n")
-	selectObserved = keyed(observed, "observed", "", "")
+	selectObserved = query{keyed(observed, "live_observed", "", "")[all], keyed(observed, "observed", "", "")[touched]}
 )
 
 // scan yields the resources of one kind.

@@ -2,8 +2,6 @@ package sqlstore
 
 import (
 	"fmt"
-	"strconv"
-	"strings"
 
 	"mailops/reconcile"
 	"mailops/schema"
@@ -139,21 +137,3 @@ func address(values []any) schema.Address {
 
 // place is the way back.
 func place(a schema.Address) (domain, local any) { return a.Domain(), a.Local() }
-
-// parameters are the placeholders from $first on, joined by commas.
-func parameters(first, count int) string {
-	out := make([]string, count)
-	for i := range out {
-		out[i] = "$" + strconv.Itoa(first+i)
-	}
-	return strings.Join(out, ", ")
-}
-
-// assignments are column = $n for each column, from $1 on.
-func assignments(columns string) string {
-	names := strings.Split(columns, ", ")
-	for i, name := range names {
-		names[i] = name + " = $" + strconv.Itoa(i+1)
-	}
-	return strings.Join(names, ", ")
-}

@@ -29,6 +29,9 @@ type Conn interface {
 
 	// Script executes several statements, without arguments.
 	Script(sql string) error
+
+	// Bulk writes rows of one table.
+	Bulk(b Bulk) error
 }
 
 // Rows is the result of a query. An error of the query itself is told by Err.
@@ -44,6 +47,7 @@ type Dialect struct {
 	Words  map[string]string // what @WORD@ stands for in a migration; see migrations/0001_tables.sql
 	Tables string            // the query for the names of all tables
 	Extra  fs.FS             // migrations/*.sql that only this database has
+	Staged string            // a statement that follows when keys were staged; "" is none
 }
 
 // Check reports the keys that a row cannot hold: an address that does not come

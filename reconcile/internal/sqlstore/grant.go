@@ -1,0 +1,53 @@
+package sqlstore
+
+import (
+	"time"
+
+	"mailops/reconcile"
+)
+
+// A time in the enforcement tables is a text that sorts as the times do.
+const moment = "2006-01-02T15:04:05Z"
+
+// Grant writes a grant, as [reconcile.Grantor] says.
+func Grant(c Conn, g reconcile.Grant) error {
+	if err := g.Check(g.At); err != nil {
+		return err
+	}
+	if _, err := c.Exec("DELETE FROM master_grant WHERE name = $1 AND target = $2 AND backup = $3", g.Name, g.Target, g.Backup); err != nil {
+		return err
+	}
+	_, err := c.Exec("INSERT INTO master_grant (name, target, backup, password, until, reason, granted_by, granted_at) VALUES ("+parameters(1, 8)+")",
+		g.Name, g.Target, g.Backup, g.Hash, g.Until.UTC().Format(moment), g.Reason, g.By, g.At.UTC().Format(moment))
+	return err
+}
+
+// Grants lists the grants, as [reconcile.Grantor] says.
+func Grants(c Conn) ([]reconcile.Grant, error) {
+	var out []reconcile.Grant
+	for v, err := range each(c, "SELECT name, target, backup, until, reason, granted_by, granted_at FROM master_grant ORDER BY name, target, backup") {
+		if err != nil {
+			return nil, err
+		}
+		g := reconcile.Grant{Name: text(v[0]), Target: text(v[1]), Backup: v[2] == int64(1), Reason: text(v[4]), By: text(v[5])}
+		// What another writer made up is a time long ago, as it is to the views.
+		g.Until, _ = time.Parse(moment, text(v[3]))
+		g.At, _ = time.Parse(moment, text(v[6]))
+		out = append(out, g)
+	}
+	return out, nil
+}
+
+// Revoke drops grants, as [reconcile.Grantor] says.
+func Revoke(c Conn, name, target string, now time.Time) (int64, error) {
+	sql, args := "DELETE FROM master_grant WHERE name = $1", []any{name}
+	if target != "" {
+		sql, args = sql+" AND target = $2", append(args, target)
+	}
+	dropped, err := c.Exec(sql, args...)
+	if err != nil {
+		return 0, err
+	}
+	_, err = c.Exec("DELETE FROM master_grant WHERE until <= $1", now.UTC().Format(moment))
+	return dropped, err
+}
