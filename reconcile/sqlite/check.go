@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"os"
+
+	"github.com/ncruces/go-sqlite3"
 )
 
 // Check looks at the store itself and returns a sentence for each thing that is
@@ -33,7 +35,20 @@ func (s *Store) Check(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("check store: %w", err)
 	}
-	return append(wrong, readable(s.path)...), nil
+	return append(append(wrong, readable(s.path)...), s.checkSignIns(ctx)...), nil
+}
+
+// checkSignIns says what keeps last sign-ins from being shown.
+func (s *Store) checkSignIns(ctx context.Context) []string {
+	c, err := s.connect(ctx, sqlite3.OPEN_READONLY)
+	if err != nil {
+		return nil // told already
+	}
+	defer c.close()
+	if err := s.bringSignIns(c); err != nil {
+		return []string{fmt.Sprintf("the last sign-ins in %s cannot be read: %v", s.signIns(), err)}
+	}
+	return nil
 }
 
 // column returns the first column of every row as text.

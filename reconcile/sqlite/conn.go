@@ -78,6 +78,11 @@ func (c *conn) close() {
 
 // reading runs f in one read transaction.
 func (s *Store) reading(ctx context.Context, f func(*conn) error) error {
+	return s.looking(ctx, func(*conn) error { return nil }, f)
+}
+
+// looking is reading after the connection was prepared, as far as that works.
+func (s *Store) looking(ctx context.Context, prepare, f func(*conn) error) error {
 	flags := sqlite3.OPEN_READWRITE // so that it can recover a WAL that a killed process left
 	if s.options.ReadOnly {
 		flags = sqlite3.OPEN_READONLY
@@ -87,6 +92,7 @@ func (s *Store) reading(ctx context.Context, f func(*conn) error) error {
 		return s.explain(ctx, err)
 	}
 	defer c.close()
+	_ = prepare(c) // told by Check
 	if err := c.db.Exec("PRAGMA query_only = ON; BEGIN"); err != nil {
 		return s.explain(ctx, err)
 	}

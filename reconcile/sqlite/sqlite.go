@@ -164,7 +164,7 @@ func (s *Store) Read(ctx context.Context) iter.Seq2[reconcile.Row, error] {
 			return
 		}
 		stopped := false
-		err := s.reading(ctx, func(c *conn) error {
+		err := s.looking(ctx, s.bringSignIns, func(c *conn) error {
 			for row, err := range sqlstore.Read(c) {
 				if err != nil {
 					return err
