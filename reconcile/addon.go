@@ -56,16 +56,53 @@ func (c *check) backup(d *Change, was, will *schema.User) {
 	switch {
 	case was == nil || was.MailAddOn.Backup != schema.BackupOnDeactivation && (will == nil || will.MailAddOn.Backup != schema.BackupOnDeactivation):
 	case will == nil:
-		if !c.inherited(d) && c.Live.Observed[was.Address].Backup != schema.BackupCompleted {
-			first := "deactivate the user first"
-			if was.Status == schema.StatusDeactivated {
-				first = "wait until the backup is completed"
-			}
+		// The backup of a user who is active again is an old one.
+		first := "deactivate the user first"
+		if was.Status == schema.StatusDeactivated {
+			first = "wait until the backup is completed"
+		}
+		if !c.inherited(d) && (was.Status != schema.StatusDeactivated || c.Live.Observed[was.Address].Backup != schema.BackupCompleted) {
 			c.refuseFor("backup-deactivated", was, "%s is deleted, and the mail that `mailAddOn.backup: onDeactivation` asks to keep is not backed up: %s", who(was), first)
 		}
-	case was.Status != schema.StatusDeactivated && will.Status == schema.StatusDeactivated && will.MailAddOn.Backup == schema.BackupOnDeactivation:
-		c.backupPossible(will, c.Live.Observed[was.Address])
+	case backupDue(was, will):
+		c.out = append(c.out, BackupFindings(will, c.Live.Observed[was.Address], c.after, c.Organization)...)
 	}
+}
+
+// backupDue reports whether a change deactivates a user whose mail is then to be
+// backed up.
+func backupDue(was, will *schema.User) bool {
+	return was != nil && will != nil && was.Status != schema.StatusDeactivated &&
+		will.Status == schema.StatusDeactivated && will.MailAddOn.Backup == schema.BackupOnDeactivation
+}
+
+// BackupsDue names the users whose mail is to be backed up once the changes are
+// applied to live: they are deactivated, and asked for it.
+func BackupsDue(live schema.State, changes []Change) []schema.Address {
+	after, err := Advance(live, changes)
+	if err != nil {
+		return nil // such changes are not applied
+	}
+	var due []schema.Address
+	for i := range changes {
+		if was, will := changes[i].users(live, after); backupDue(was, will) {
+			due = append(due, will.Address)
+		}
+	}
+	return due
+}
+
+// BackupFindings says why a user's mail cannot be backed up, by the rules
+// backup-deactivated, backup-pop-only, backup-sharing, backup-domain and
+// latest-backup-saved; none when it can. o is what is observed of the user, and
+// s is the state whose domains are the organization's.
+func BackupFindings(u *schema.User, o schema.Observed, s schema.State, org schema.Organization) []Finding {
+	c := &check{Input: Input{Organization: org}, after: s}
+	if u.Status != schema.StatusDeactivated {
+		c.refuseFor("backup-deactivated", u, "%s is %s: only the mail of a deactivated user is backed up", who(u), u.Status)
+	}
+	c.backupPossible(u, o)
+	return c.out
 }
 
 // backupPossible: backup-pop-only, backup-sharing, backup-domain and

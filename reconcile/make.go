@@ -26,6 +26,7 @@ type Input struct {
 	Last         *Run       // the last run of the store; nil: none
 	Provenance   Provenance // nil: changes carry no origins
 	Notes        []Finding  // findings of the caller's own
+	Recorded     []string   // the fields that the store only records; see [Recorder]
 }
 
 // Provenance knows where wanted values come from.
@@ -109,8 +110,28 @@ func (in Input) plan(changes []Change, after schema.State) *Plan {
 	}
 	p.Effects = append([]Effect{}, Effects(in.Live.State, after, changes)...)
 	p.Findings = append(append([]Finding{}, in.Notes...), Findings(in, after, changes)...)
+	p.Recorded = recorded(p.Changes, in.Recorded)
 	p.Seal()
 	return p
+}
+
+// recorded picks, of the fields that a store only records, those that changes
+// set. What a new resource has by default is not worth a word.
+func recorded(changes []Change, fields []string) []string {
+	set := make(map[string]bool)
+	for i := range changes {
+		for _, f := range changes[i].Fields {
+			byDefault := changes[i].Op == OpCreate && (f.Origin == nil || f.Origin.Via == "default")
+			set[f.Path] = set[f.Path] || changes[i].Op != OpDelete && !byDefault
+		}
+	}
+	var out []string
+	for _, path := range fields {
+		if set[path] {
+			out = append(out, path)
+		}
+	}
+	return out
 }
 
 func (c *Change) trace(from Provenance) {

@@ -32,6 +32,7 @@ type Plan struct {
 	Changes  []Change  `json:"changes"`
 	Effects  []Effect  `json:"effects"`
 	Findings []Finding `json:"findings"`
+	Recorded []string  `json:"recorded,omitempty"` // fields that it sets and the store only records
 }
 
 // A Summary counts the changes.

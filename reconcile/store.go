@@ -46,6 +46,13 @@ type Ledger interface {
 	Run(ctx context.Context, id int64) (Run, error)
 }
 
+// A Recorder is a store that keeps fields which nothing behind it enforces:
+// that they are set changes what is written there, and nobody's mail.
+type Recorder interface {
+	// Recorded lists the paths of those fields.
+	Recorded() []string
+}
+
 // A Row is a live resource as it was read, and for a user what the user owns.
 type Row struct {
 	schema.Resource

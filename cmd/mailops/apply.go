@@ -53,7 +53,7 @@ func (a *app) carryOut(ctx context.Context, p *planned, flags planFlags, yes boo
 			return err
 		}
 	}
-	run, err := a.apply(ctx, p)
+	run, due, err := a.apply(ctx, p)
 	if err != nil || run == 0 {
 		return err
 	}
@@ -62,6 +62,7 @@ func (a *app) carryOut(ctx context.Context, p *planned, flags planFlags, yes boo
 	if p.Undoes > 0 {
 		fmt.Fprintln(a.out, "Revert the commit too, or the next apply brings the change back.")
 	}
+	a.takeQueued(ctx, p, due)
 	return nil
 }
 
@@ -71,12 +72,14 @@ func (a *app) carryOutJSON(ctx context.Context, p *planned, yes bool) error {
 	if !yes {
 		return usage("--format json asks nobody: say --yes, or apply a plan file")
 	}
-	run, err := a.apply(ctx, p)
-	return errors.Join(err, a.printJSON(struct {
+	run, due, err := a.apply(ctx, p)
+	err = errors.Join(err, a.printJSON(struct {
 		Format string          `json:"format"`
 		Run    int64           `json:"run,omitempty"`
 		Plan   *reconcile.Plan `json:"plan"`
 	}{"mailops.apply/v1", run, p.Plan}))
+	a.takeQueued(ctx, p, due)
+	return err
 }
 
 // confirm asks a person. Where there is none, nothing is done.
@@ -116,17 +119,22 @@ func answer(ctx context.Context, read func() (string, error)) (string, error) {
 }
 
 // apply carries out a plan and returns the run; 0 when there is nothing to do.
-func (a *app) apply(ctx context.Context, p *planned) (int64, error) {
+// Backups that are due then are queued.
+func (a *app) apply(ctx context.Context, p *planned) (int64, []schema.Address, error) {
 	if len(p.Changes) == 0 && len(p.Refusals()) == 0 {
-		return 0, nil
+		return 0, nil, nil
 	}
 	defer a.progress(fmt.Sprintf("applying %s", count(len(p.Changes), "change")))()
 	s, _, err := a.open(ctx, toWrite)
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
 	defer s.Close()
-	return reconcile.Apply(ctx, s, p.Plan, p.want.Secrets, cmp.Or(string(p.in.Actor), a.env["USER"]), a.now().UTC())
+	run, err := reconcile.Apply(ctx, s, p.Plan, p.want.Secrets, cmp.Or(string(p.in.Actor), a.env["USER"]), a.now().UTC())
+	if err != nil {
+		return 0, nil, err
+	}
+	return run, a.queueBackups(ctx, s, p), nil
 }
 
 // applyFile carries out a saved plan. The guards judge its changes again, on

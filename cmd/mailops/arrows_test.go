@@ -31,8 +31,15 @@ var arrows = []struct {
 	{"reconcile/mem", []string{"schema", "reconcile"}, "stores never see each other, CUE, YAML or git"},
 	{"reconcile/sqlite", []string{"schema", "reconcile", "reconcile/internal/sqlstore"}, "stores never see each other, CUE, YAML or git"},
 	{"reconcile/enforce", []string{"schema", "reconcile"}, "it knows a store by its gate, and a mail server by its HTTP interface"},
+	{"reconcile/postgres", []string{"schema", "reconcile", "reconcile/internal/sqlstore"}, "stores never see each other, CUE, YAML or git"},
+	{"reconcile/postgres/pgtest", nil, "starting servers for tests needs nothing of this module"},
+	{"reconcile/backup", []string{"schema", "reconcile"}, "copying mail needs a mail server and files; a store only to mark a state"},
+	{"reconcile/backup/pop3sim", nil, "a mail server for tests needs nothing of this module"},
 	{"reconcile/storetest", []string{"schema", "reconcile", "reconcile/mem"}, "the suite knows stores by their interface, and compares each with mem"},
 	{"examples/panel", []string{"schema", "reconcile", "reconcile/sqlite"}, "a panel writes what users own, through the store"},
+	{"reconcile/mailserver", nil, "settings are judged by what mail servers print of them"},
+	{"examples/mailserver", nil, "settings are files"},
+	{"examples/mailserver/stack", []string{"schema", "reconcile", "reconcile/sqlite", "reconcile/postgres", "reconcile/postgres/pgtest", "examples/mailserver"}, "a mail server for tests obeys any store that mail servers read"},
 	{"cmd/*", []string{"*", "*/*", "*/*/*"}, "commands tie everything together"},
 }
 
@@ -41,7 +48,10 @@ var owners = map[string][]string{
 	"cuelang.org/go":                {"schema/load", "schema/policy"},
 	"gopkg.in/yaml.v3":              {"schema/load", "schema/load/edit", "cmd/bench"},
 	"github.com/ncruces/go-sqlite3": {"reconcile/sqlite"},
+	"github.com/jackc/pgx/v5":       {"reconcile/postgres", "reconcile/postgres/pgtest"},
 	"github.com/spf13/cobra":        {"cmd/mailops"},
+	"github.com/knadh/go-pop3":      {"reconcile/backup", "examples/mailserver/stack"},
+	"github.com/emersion":           {"reconcile/backup", "examples/mailserver/stack"},
 }
 
 const module = "mailops/"

@@ -21,10 +21,14 @@ type diagnosis struct {
 }
 
 func (a *app) doctorCommand() *cobra.Command {
+	var mail mailServers
 	cmd := verb("doctor [flags]", "Check declarations, store and clock, and say what to mend",
-		"doctor looks at everything that mailops needs, changes nothing, and says what to\nmend. It exits 1 when something needs mending.",
+		"doctor looks at everything that mailops needs, changes nothing, and says what to\nmend. It exits 1 when something needs mending. With --mailserver it also looks at the\nDovecot and Postfix of this machine: whether they run with the settings in their files,\nand ask the store for everything that it holds. That takes root.",
 		cobra.NoArgs, func(cmd *cobra.Command, _ []string) error {
 			found := a.diagnose(cmd.Context())
+			if mail.look {
+				found = append(found, a.diagnoseMail(cmd.Context(), mail)...)
+			}
 			if err := a.printDiagnoses(found); err != nil {
 				return err
 			}
@@ -35,6 +39,9 @@ func (a *app) doctorCommand() *cobra.Command {
 			}
 			return nil
 		})
+	cmd.Flags().BoolVar(&mail.look, "mailserver", false, "look at this machine's Dovecot and Postfix as well")
+	cmd.Flags().StringVar(&mail.at.Dovecot, "dovecot", "/etc/dovecot/dovecot.conf", "the `FILE` of Dovecot's settings")
+	cmd.Flags().StringVar(&mail.at.Postfix, "postfix", "/etc/postfix", "the `DIR` of Postfix's settings")
 	a.formats(cmd, "text", "json")
 	return cmd
 }

@@ -134,6 +134,9 @@ func (a *app) input(ctx context.Context, how access) (reconcile.Input, error) {
 	}
 	defer s.Close()
 	in.Store = name
+	if r, ok := s.(reconcile.Recorder); ok {
+		in.Recorded = r.Recorded()
+	}
 	if in.Live, err = reconcile.ReadLive(ctx, s); err != nil {
 		return in, err
 	}

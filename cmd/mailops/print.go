@@ -85,6 +85,9 @@ func (a *app) printTail(v planView) {
 		a.printFindings(w, v.Findings)
 	}
 	fmt.Fprintf(w, "\n%s\n", a.paint(w, bold, summary(v.Plan)))
+	if len(v.Recorded) > 0 {
+		fmt.Fprintf(w, "Recorded, not enforced by this store: %s.\n", strings.Join(v.Recorded, ", "))
+	}
 	if v.instant {
 		fmt.Fprintf(w, "This is what is wanted at %s.\n", shown(v.At, v.timezone))
 	}

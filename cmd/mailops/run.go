@@ -234,7 +234,7 @@ func (a *app) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err, true} })
 	root.AddCommand(a.initCommand(), a.validateCommand(), a.planCommand(), a.applyCommand(),
 		a.importCommand(), a.exportCommand(), a.fmtCommand(), a.explainCommand(), a.routeCommand(),
-		a.passwordCommand(), a.historyCommand(), a.undoCommand(),
+		a.passwordCommand(), a.backupCommand(), a.historyCommand(), a.undoCommand(),
 		a.impersonateCommand(), a.enforceCommand(), a.postingCommand(), a.schemaCommand(), a.doctorCommand(), a.versionCommand())
 	root.AddCommand(a.completionCommand())
 	root.SetHelpCommand(a.helpCommand())

@@ -37,16 +37,18 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"edit":     cmdEdit,
-			"exit":     cmdExit,
-			"hold":     cmdHold,
-			"json":     cmdJSON,
-			"mask":     cmdMask,
-			"observed": cmdObserved,
-			"release":  cmdRelease,
-			"sql":      cmdSQL,
-			"unsaid":   cmdUnsaid,
-			"verifies": cmdVerifies,
+			"edit":      cmdEdit,
+			"exit":      cmdExit,
+			"hold":      cmdHold,
+			"json":      cmdJSON,
+			"mask":      cmdMask,
+			"misbehave": cmdMisbehave,
+			"observed":  cmdObserved,
+			"pop3":      cmdPOP3,
+			"release":   cmdRelease,
+			"sql":       cmdSQL,
+			"unsaid":    cmdUnsaid,
+			"verifies":  cmdVerifies,
 		},
 	})
 }
@@ -59,6 +61,7 @@ type transcriptKey struct{}
 func setup(env *testscript.Env) error {
 	env.Values[transcriptKey{}] = new(transcript)
 	env.Values[heldKey{}] = new(held)
+	env.Values[mailKey{}] = new(mail)
 	env.Setenv("USER", "ana")
 	// The race detector sleeps for a second at the end of every process, so that
 	// goroutines left behind can be caught; there are hundreds of processes.

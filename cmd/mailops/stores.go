@@ -8,6 +8,7 @@ import (
 
 	"mailops/reconcile"
 	"mailops/reconcile/mem"
+	"mailops/reconcile/postgres"
 	"mailops/reconcile/sqlite"
 )
 
@@ -37,6 +38,9 @@ var openers = map[string]opener{
 	"sqlite": func(ctx context.Context, path string, how access) (liveStore, error) {
 		return sqlite.Open(ctx, path, sqlite.Options{ReadOnly: how == toRead})
 	},
+	"postgres": func(ctx context.Context, rest string, how access) (liveStore, error) {
+		return postgres.Open(ctx, "postgres:"+rest, postgres.Options{ReadOnly: how == toRead})
+	},
 	"mem": func(context.Context, string, access) (liveStore, error) { return mem.New(), nil },
 }
 
@@ -46,9 +50,12 @@ func (a *app) open(ctx context.Context, how access) (liveStore, string, error) {
 	scheme, rest, ok := strings.Cut(url, ":")
 	open := openers[scheme]
 	if !ok || open == nil || (rest == "" && scheme != "mem") {
-		return nil, "", usage("--store %s: want sqlite:PATH or mem:", url)
+		return nil, "", usage("--store %s: want sqlite:PATH, postgres://USER:PASSWORD@HOST/DATABASE or mem:", postgres.Label(url))
 	}
 	s, err := open(ctx, rest, how)
+	if scheme == "postgres" {
+		url = postgres.Label(url)
+	}
 	return s, url, err
 }
 
@@ -60,6 +67,9 @@ func (a *app) storeURL() string {
 // gates maps the scheme of a store's URL to what opens it as a mail server does.
 var gates = map[string]func(ctx context.Context, rest string) (reconcile.Gate, error){
 	"sqlite": func(ctx context.Context, path string) (reconcile.Gate, error) { return sqlite.OpenGate(ctx, path) },
+	"postgres": func(ctx context.Context, rest string) (reconcile.Gate, error) {
+		return postgres.OpenGate(ctx, "postgres:"+rest)
+	},
 }
 
 // openGate opens the live store as a mail server does.
@@ -68,7 +78,7 @@ func (a *app) openGate(ctx context.Context) (reconcile.Gate, error) {
 	scheme, rest, _ := strings.Cut(url, ":")
 	open := gates[scheme]
 	if open == nil || rest == "" {
-		return nil, usage("--store %s: no mail server reads it", url)
+		return nil, usage("--store %s: no mail server reads it", postgres.Label(url))
 	}
 	return open(ctx, rest)
 }

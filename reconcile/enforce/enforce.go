@@ -76,7 +76,7 @@ func Run(ctx context.Context, gate reconcile.Gate, server MailServer, o Options)
 			}
 		}
 	}()
-	e := &enforcer{gate: gate, server: server, Options: o, flushAll: o.Cache}
+	e := &enforcer{gate: gate, server: server, Options: o, flushAll: o.Cache, changed: true}
 	return e.loop(ctx, notices)
 }
 
@@ -86,7 +86,8 @@ type enforcer struct {
 	gate   reconcile.Gate
 	server MailServer
 
-	known map[schema.Address]reconcile.Access // of the users with open sessions, when one last looked
+	known   map[schema.Address]reconcile.Access // of the users with open sessions, when one last looked
+	changed bool                                // something may have changed since: sessions that began meanwhile may be older than the change
 
 	// The queue: what is still to be done.
 	flushAll bool
@@ -110,6 +111,7 @@ func (e *enforcer) loop(ctx context.Context, notices <-chan reconcile.Notice) er
 				return ctx.Err()
 			}
 			e.note(notice)
+			e.changed = true
 			more = time.Now().Add(again)
 			next = earlier(next, looked.Add(pace))
 			continue
@@ -117,8 +119,11 @@ func (e *enforcer) loop(ctx context.Context, notices <-chan reconcile.Notice) er
 		}
 		looked = time.Now()
 		next = looked.Truncate(time.Minute).Add(time.Minute)
+		e.changed = e.changed || !more.IsZero()
 		if more.After(looked) {
 			next = earlier(next, more)
+		} else {
+			more = time.Time{}
 		}
 		switch err := e.look(ctx); {
 		case err == nil:
@@ -171,7 +176,7 @@ func (e *enforcer) look(ctx context.Context) error {
 		return errors.Join(flushed, err)
 	}
 	e.queue(byUser, users, access)
-	e.known = access
+	e.known, e.changed = access, false
 	return errors.Join(flushed, e.kickQueued(ctx))
 }
 
@@ -201,7 +206,7 @@ func (e *enforcer) queue(sessions map[schema.Address][]Session, users []schema.A
 		case !exists:
 			reason = "the account is gone"
 		case reason == "":
-			reason = verdict(sessions[user], was, knew, now)
+			reason = verdict(sessions[user], was, knew, e.changed, now)
 		}
 		if reason != "" {
 			queued[user] = reason

@@ -20,10 +20,15 @@ var behind = map[string][]string{
 // verdict says why the sessions of a user must end; "" is that they need not.
 // Where a session could be one of several services, it ends when all of them
 // are refused, or when one of them has come to be refused since one last
-// looked: who comes in by another one signs in anew.
-func verdict(sessions []Session, was reconcile.Access, knew bool, now reconcile.Access) string {
+// looked: who comes in by another one signs in anew. Of a user that one did not
+// know yet, each refusal may be such a change when something has changed at all.
+func verdict(sessions []Session, was reconcile.Access, knew, changed bool, now reconcile.Access) string {
 	for _, s := range sessions {
-		if reason := refused(s, was, knew, now); reason != "" {
+		fresh := func(service string) bool {
+			_, before := was.Refused[service]
+			return knew && !before || !knew && changed
+		}
+		if reason := refused(s, fresh, now); reason != "" {
 			return reason
 		}
 	}
@@ -41,26 +46,25 @@ func verdict(sessions []Session, was reconcile.Access, knew bool, now reconcile.
 	return ""
 }
 
-func refused(s Session, was reconcile.Access, knew bool, now reconcile.Access) string {
+func refused(s Session, fresh func(service string) bool, now reconcile.Access) string {
 	services := behind[s.Service]
 	if len(services) == 0 {
 		return "" // not one that users sign in to
 	}
-	reason, open := "", 0
+	first, open := "", 0
 	for _, service := range services {
-		why, closed := now.Refused[service]
-		_, before := was.Refused[service]
+		reason, closed := now.Refused[service]
 		switch {
 		case !closed:
 			open++
-		case knew && !before:
-			return why
-		case reason == "":
-			reason = why
+		case service != "backup" && fresh(service): // hardly anybody may be backed up
+			return reason
+		case first == "":
+			first = reason
 		}
 	}
 	if open == 0 {
-		return reason
+		return first
 	}
 	backup := s.Service == "pop3" && now.Refused["backup"] == "" && now.Refused["pop3"] != ""
 	if !backup && !within(s.IPs, now.Networks) {

@@ -211,6 +211,22 @@ func (s *Store) SetObserved(ctx context.Context, at schema.Address, o schema.Obs
 	return nil
 }
 
+// MarkBackup writes the state of a user's backup, and nothing else of what is
+// observed.
+func (s *Store) MarkBackup(ctx context.Context, at schema.Address, state string) error {
+	defer s.mu.Unlock()
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	if _, ok := s.rows[schema.Key{Kind: schema.KindUser, Name: string(at)}]; !ok {
+		return fmt.Errorf("there is no user %s", at)
+	}
+	o := s.observed[at]
+	o.Backup = state
+	s.observed[at] = o
+	return nil
+}
+
 // Put writes a row behind the ledger's back, as a foreign writer does.
 func (s *Store) Put(r schema.Resource) {
 	defer s.mu.Unlock()

@@ -181,6 +181,45 @@ func TestMailbox(t *testing.T) {
 	mailboxes("nobody has the name any more", "ana@acme.example=ana@acme.example")
 }
 
+// TestOwnedRows: what users own moves with their mailbox, also while a lock or a
+// feature that is off keeps everybody from changing it, and goes with the user.
+func TestOwnedRows(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "live.db")
+	s := open(t, path)
+	d, old := &schema.Domain{Name: "acme.example"}, storetest.NewUser("ana@acme.example")
+	apply(t, s, reconcile.Diff(nil, schema.State{d, old}), nil)
+	const key = "VALUES ('acme.example', 'ana', "
+	err := foreign(t, path, "INSERT INTO autoresponder (domain, local, body) "+key+"'away');"+
+		"INSERT INTO own_forwarding (domain, local, dest) "+key+"'x@y.example');"+
+		"INSERT INTO own_filter (domain, local, script) "+key+"'keep;');"+
+		"INSERT INTO sender_rule (domain, local, sender, verdict) "+key+"'@spam.example', 'block');"+
+		"INSERT INTO observed (domain, local, addon_protocol) "+key+"'pop')")
+	if err != nil {
+		t.Fatal(err)
+	}
+	owned := func(step, want string) {
+		t.Helper()
+		for _, table := range []string{"autoresponder", "own_forwarding", "own_filter", "sender_rule", "observed"} {
+			if got := query(t, path, "SELECT COALESCE(group_concat(local), '') FROM "+table); got != want {
+				t.Errorf("%s: %s is %q's, want %q", step, table, got, want)
+			}
+		}
+	}
+	locked := *old
+	locked.Lock.MailAddOn, locked.Permissions.Features = schema.Locked, schema.Features{}
+	apply(t, s, reconcile.Diff(read(t, s).State, schema.State{d, &locked}), nil)
+	owned("locked", "ana")
+	renamed, stranger := locked, storetest.NewUser("ana@acme.example")
+	renamed.Address, renamed.RenamedFrom = "silva@acme.example", "ana@acme.example"
+	apply(t, s, reconcile.Diff(read(t, s).State, schema.State{d, &renamed}), nil)
+	owned("renamed", "silva")
+	apply(t, s, reconcile.Diff(read(t, s).State, schema.State{d, stranger, &renamed}), nil)
+	owned("a new user at the old address", "silva")
+	apply(t, s, reconcile.Diff(read(t, s).State, schema.State{d, stranger}), nil)
+	owned("deleted", "")
+}
+
 // latest is the id of the last run.
 func latest(t *testing.T, s *sqlite.Store) int64 {
 	t.Helper()

@@ -50,8 +50,9 @@ type Store struct {
 }
 
 var (
-	_ reconcile.Store  = (*Store)(nil)
-	_ reconcile.Ledger = (*Store)(nil)
+	_ reconcile.Store    = (*Store)(nil)
+	_ reconcile.Ledger   = (*Store)(nil)
+	_ reconcile.Recorder = (*Store)(nil)
 )
 
 //go:embed migrations
@@ -247,6 +248,19 @@ func (s *Store) SetObserved(ctx context.Context, at schema.Address, o schema.Obs
 	err := s.writing(ctx, func(c *conn) error { return sqlstore.SetObserved(c, at, o) })
 	if err != nil {
 		return fmt.Errorf("set what %s owns: %w", at, err)
+	}
+	return nil
+}
+
+// Recorded implements reconcile.Recorder.
+func (s *Store) Recorded() []string { return sqlstore.Recorded }
+
+// MarkBackup writes the state of a user's backup, and nothing else of what is
+// observed: what the user changes in the same moment stays.
+func (s *Store) MarkBackup(ctx context.Context, at schema.Address, state string) error {
+	err := s.writing(ctx, func(c *conn) error { return sqlstore.MarkBackup(c, at, state) })
+	if err != nil {
+		return fmt.Errorf("mark the backup of %s: %w", at, err)
 	}
 	return nil
 }

@@ -215,6 +215,32 @@ func testObserved(h *harness) {
 	h.sees(ana, schema.Observed{})
 }
 
+// testBackupState: the state of a backup is written beside what the user owns,
+// under any lock, and what the user writes meanwhile stays.
+func testBackupState(h *harness) {
+	if h.marker == nil || h.observer == nil {
+		return
+	}
+	h.become(with(small(), lockedUser(bruno)), nil)
+	if err := h.marker.MarkBackup(h.Context(), "nobody@acme.example", "queued"); err == nil {
+		h.Error("a backup was marked for an address without user")
+	}
+	want := seen
+	h.observe(ana, seen)
+	for _, state := range []string{"queued", "running", "failed", "completed"} {
+		want.Backup = state
+		want.StorageUsed++
+		h.observe(ana, want)
+		for _, at := range []schema.Address{ana, bruno} {
+			if err := h.marker.MarkBackup(h.Context(), at, state); err != nil {
+				h.Errorf("%s of %s: %v", state, at, err)
+			}
+		}
+		h.sees(ana, want)
+		h.sees(bruno, schema.Observed{Backup: state})
+	}
+}
+
 func lockedUser(a schema.Address) *schema.User {
 	u := NewUser(a)
 	u.Lock.MailAddOn = schema.Locked

@@ -35,6 +35,8 @@ func Run(t *testing.T, open func(t *testing.T) reconcile.Store) {
 		{"secrets", testSecrets},
 		{"rename", testRename},
 		{"observed", testObserved},
+		{"backup state", testBackupState},
+		{"grants", testGrants},
 		{"cancellation", testCancellation},
 		{"one of many wins", testRace},
 		{"a read is a snapshot", testSnapshot},
@@ -54,10 +56,17 @@ type Observer interface {
 	SetObserved(ctx context.Context, at schema.Address, o schema.Observed) error
 }
 
+// A Marker writes the state of a user's backup.
+type Marker interface {
+	MarkBackup(ctx context.Context, at schema.Address, state string) error
+}
+
 // powers are what a store can do beyond reconcile.Store; nil is not.
 type powers struct {
 	ledger   reconcile.Ledger
 	observer Observer
+	grantor  reconcile.Grantor
+	marker   Marker
 }
 
 // powersOf is the only place where a store is asked for more.
@@ -65,6 +74,8 @@ func powersOf(s reconcile.Store) powers {
 	var p powers
 	p.ledger, _ = s.(reconcile.Ledger)
 	p.observer, _ = s.(Observer)
+	p.grantor, _ = s.(reconcile.Grantor)
+	p.marker, _ = s.(Marker)
 	return p
 }
 

@@ -73,19 +73,21 @@ func masters(c Conn, out map[schema.Address]reconcile.Access) error {
 
 // closedLists finds, of the lists to which mail for an address is sent on and
 // the address itself, the first that only members may write to, which the
-// sender is not.
+// sender is not. What is nothing goes the way of its domain's catch-all.
 const closedLists = `WITH RECURSIVE way(dest) AS (
-    SELECT r.dest FROM postfix_route r WHERE r.email = $1
+    SELECT r.dest FROM postfix_route r WHERE r.email = CASE
+      WHEN EXISTS (SELECT 1 FROM postfix_route k WHERE k.email = $1) OR EXISTS (SELECT 1 FROM postfix_mailbox m WHERE m.email = $1) THEN $1
+      ELSE $2 END
     UNION SELECT r.dest FROM way JOIN postfix_route r ON r.email = way.dest)
   SELECT p.email FROM postfix_recipient p
   WHERE p.action = 'members_only' AND p.email IN (SELECT dest FROM way UNION ALL SELECT $1)
-    AND NOT EXISTS (SELECT 1 FROM postfix_list_poster m WHERE m.list = p.email AND m.poster = $2)
+    AND NOT EXISTS (SELECT 1 FROM postfix_list_poster m WHERE m.list = p.email AND m.poster = $3)
   ORDER BY p.email LIMIT 1`
 
 // ClosedTo returns the list that refuses a message of sender to recipient,
 // because only its members may post; "" is none.
 func ClosedTo(c Conn, sender, recipient schema.Address) (schema.Address, error) {
-	values, err := one(c, closedLists, string(recipient), string(sender))
+	values, err := one(c, closedLists, string(recipient), "@"+recipient.Domain(), string(sender))
 	if err != nil || values == nil {
 		return "", err
 	}

@@ -1,0 +1,113 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"time"
+
+	"mailops/reconcile"
+	"mailops/reconcile/internal/sqlstore"
+	"mailops/schema"
+)
+
+// A Gate answers as the mail servers on a database, or on its replica, do. The
+// role mailops_mta is enough for it.
+type Gate struct{ store *Store }
+
+var _ reconcile.Gate = (*Gate)(nil)
+
+// OpenGate opens the gate of the store at a URL that begins with postgres://.
+// Watch needs a connection to the server itself, not through PgBouncer in
+// transaction mode.
+func OpenGate(ctx context.Context, url string) (*Gate, error) {
+	options := Options{ReadOnly: true, BusyTimeout: 10 * time.Second, Connections: 2}
+	g := &Gate{&Store{label: Label(url), options: options}}
+	var err error
+	if g.store.pool, err = newPool(ctx, url, options); err != nil {
+		return nil, fmt.Errorf("open gate: %w", err)
+	}
+	err = g.store.reading(ctx, func(c *conn) error {
+		version, err := sqlstore.Interface(c)
+		if err == nil && version != reconcile.InterfaceVersion {
+			err = fmt.Errorf("%w: its views are of version %d", reconcile.ErrNewer, version)
+		}
+		return err
+	})
+	if err != nil {
+		_ = g.Close() // tells nothing
+		return nil, fmt.Errorf("open gate: %w", err)
+	}
+	return g, nil
+}
+
+// Access implements reconcile.Gate.
+func (g *Gate) Access(ctx context.Context, users []schema.Address) (access map[schema.Address]reconcile.Access, err error) {
+	err = g.store.reading(ctx, func(c *conn) error {
+		access, err = sqlstore.Access(c, users)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read who may sign in: %w", err)
+	}
+	return access, nil
+}
+
+// ClosedTo implements reconcile.Gate.
+func (g *Gate) ClosedTo(ctx context.Context, sender, recipient schema.Address) (list schema.Address, err error) {
+	err = g.store.reading(ctx, func(c *conn) error {
+		list, err = sqlstore.ClosedTo(c, sender, recipient)
+		return err
+	})
+	if err != nil {
+		return "", fmt.Errorf("read who may post: %w", err)
+	}
+	return list, nil
+}
+
+// Watch implements reconcile.Gate, by the notices that triggers send. An apply
+// is one notice, of which nobody knows whom it is about.
+func (g *Gate) Watch(ctx context.Context) iter.Seq[reconcile.Notice] {
+	return func(yield func(reconcile.Notice) bool) {
+		for t := range g.store.listen(ctx) {
+			if !yield(t.notice()) {
+				return
+			}
+		}
+	}
+}
+
+// Close implements reconcile.Gate.
+func (g *Gate) Close() error { return g.store.Close() }
+
+// Watch yields a notice for each change of the store that is not mailops' own
+// apply, until ctx ends: drift, as it happens. After a time without connection
+// one says that anything may have changed. It needs a connection to the server
+// itself, not through PgBouncer in transaction mode.
+func (s *Store) Watch(ctx context.Context) iter.Seq[reconcile.Notice] {
+	return func(yield func(reconcile.Notice) bool) {
+		for t := range s.listen(ctx) {
+			if t.Table != "mailops_run" && !yield(t.notice()) {
+				return
+			}
+		}
+	}
+}
+
+// A told is what a trigger tells, or without a table that the connection was
+// away.
+type told struct {
+	Table string `json:"table"`
+	Name  string `json:"name"`
+	By    string `json:"by"`
+}
+
+// notice puts it into the words of reconcile. What is told of a whole domain,
+// or of an apply, can be about anybody.
+func (t told) notice() reconcile.Notice {
+	n := reconcile.Notice{By: t.By}
+	if a := schema.Address(t.Name); a.Local() != "" && t.Table != "domain" && t.Table != "mailops_run" {
+		n.Users = []schema.Address{a}
+	}
+	return n
+}
