@@ -18,7 +18,7 @@ func Probe(ctx context.Context, at Paths, s Settings, user string) []Mistake {
 	if started, running := since(filepath.Join(s.Dovecot.Settings["base_dir"], "master.pid")); !running {
 		out = append(out, Mistake{"dovecot-down", "Dovecot does not run", "systemctl start dovecot"})
 	} else {
-		if newer(started, s.dovecotFiles(at)) {
+		if newer(started, s.below(filepath.Dir(at.Dovecot), at.Dovecot)) {
 			out = append(out, Mistake{"dovecot-old", "Dovecot runs with older settings than the files hold", "doveadm reload"})
 		}
 		if _, err := output(ctx, "doveadm", "-c", at.Dovecot, "user", "-f", "home", user); user != "" && err != nil {
@@ -28,7 +28,7 @@ func Probe(ctx context.Context, at Paths, s Settings, user string) []Mistake {
 	if started, running := since(filepath.Join(s.Postfix["queue_directory"], "pid", "master.pid")); !running {
 		out = append(out, Mistake{"postfix-down", "Postfix does not run", "systemctl start postfix"})
 	} else {
-		if newer(started, []string{filepath.Join(at.Postfix, "main.cf"), filepath.Join(at.Postfix, "master.cf")}) {
+		if newer(started, s.below(at.Postfix, filepath.Join(at.Postfix, "main.cf"), filepath.Join(at.Postfix, "master.cf"))) {
 			out = append(out, Mistake{"postfix-old", "Postfix runs with older settings than the files hold", "postfix reload"})
 		}
 		table := s.expand(s.Postfix["virtual_mailbox_maps"], nil)
@@ -65,13 +65,13 @@ func newer(started time.Time, files []string) bool {
 	return false
 }
 
-// dovecotFiles are the files of which Dovecot reads its settings when it starts.
-func (s *Settings) dovecotFiles(at Paths) []string {
-	out := []string{at.Dovecot}
+// below adds to files those with queries that lie in a folder: the servers read
+// them when they start.
+func (s *Settings) below(dir string, files ...string) []string {
 	for file := range s.Queries {
-		if strings.HasPrefix(file, filepath.Dir(at.Dovecot)+"/") {
-			out = append(out, file)
+		if strings.HasPrefix(file, dir+"/") {
+			files = append(files, file)
 		}
 	}
-	return out
+	return files
 }

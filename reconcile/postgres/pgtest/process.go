@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"os/user"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"syscall"
@@ -119,17 +120,30 @@ func launch(dir, name string, ready func(context.Context) error, args ...string)
 	}
 	defer out.Close()
 	cmd.Stdout, cmd.Stderr = out, out
-	if err := cmd.Start(); err != nil {
+	if err := p.start(); err != nil {
 		return nil, err
 	}
-	go func() {
-		_ = cmd.Wait() // how it ended is in its log
-		close(p.done)
-	}()
 	if err := p.await(ready); err != nil {
 		return nil, errors.Join(fmt.Errorf("start %s: %w\n%s", name, err, p.tail()), p.stop(syscall.SIGKILL))
 	}
 	return p, nil
+}
+
+// start starts the server on a thread that stays until it has ended: to the
+// system, that thread is the parent.
+func (p *process) start() error {
+	dieWithParent(p.cmd.SysProcAttr)
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		err := p.cmd.Start()
+		started <- err
+		if err == nil {
+			_ = p.cmd.Wait() // how it ended is in its log
+			close(p.done)
+		}
+	}()
+	return <-started
 }
 
 // await asks until the server is ready, has ended or takes too long.

@@ -115,8 +115,9 @@ WHERE until > @NOW@ AND until LIKE '____-__-__T__:__:__Z';
 -- ---------------------------------------------------------------- delivery
 
 -- home is one folder's name, which an address may not be: / and a leading dot
--- are written =2F and =2E. Without the right to send on, a user's own script
--- may not do it either.
+-- are written =2F and =2E. Without the right to send on, a user's own scripts
+-- may not do it either: an extension that only global scripts have (+vacation)
+-- is not theirs.
 CREATE VIEW dovecot_userdb AS
 SELECT u.email,
   CASE WHEN u.mailbox LIKE '.%' THEN '=2E' || replace(replace(substr(u.mailbox, 2), '=', '=3D'), '/', '=2F')
@@ -126,7 +127,7 @@ SELECT u.email,
   CASE WHEN u.feature_forwarding = 0 OR u.outgoing = 0 OR u.only_local_smtp = 1 OR u.status <> 'active'
        THEN 0 ELSE 4 END AS sieve_max_redirects,
   CASE WHEN u.feature_autoresponder = 0 OR u.outgoing = 0 OR u.only_local_smtp = 1 OR u.status <> 'active'
-       THEN '-vacation' END AS sieve_extensions
+       THEN '+vacation' END AS sieve_global_extensions
 FROM mailuser u;
 
 -- Generated scripts: texts between quotes are escaped as RFC 5228 §2.4.2 asks,
