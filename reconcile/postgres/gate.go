@@ -65,8 +65,8 @@ func (g *Gate) ClosedTo(ctx context.Context, sender, recipient schema.Address) (
 	return list, nil
 }
 
-// Watch implements reconcile.Gate, by the notices that triggers send. An apply
-// is one notice, of which nobody knows whom it is about.
+// Watch implements reconcile.Gate, by the notices that triggers send, and on a
+// replica, which hears none, by looking whether anything was replayed.
 func (g *Gate) Watch(ctx context.Context) iter.Seq[reconcile.Notice] {
 	return func(yield func(reconcile.Notice) bool) {
 		for t := range g.store.listen(ctx) {
@@ -87,12 +87,15 @@ func (g *Gate) Close() error { return g.store.Close() }
 func (s *Store) Watch(ctx context.Context) iter.Seq[reconcile.Notice] {
 	return func(yield func(reconcile.Notice) bool) {
 		for t := range s.listen(ctx) {
-			if t.Table != "mailops_run" && !yield(t.notice()) {
+			if t.Table != applied && !yield(t.notice()) {
 				return
 			}
 		}
 	}
 }
+
+// applied is the table whose rows tell of mailops' own applies.
+const applied = "mailops_before_image"
 
 // A told is what a trigger tells, or without a table that the connection was
 // away.
@@ -102,11 +105,11 @@ type told struct {
 	By    string `json:"by"`
 }
 
-// notice puts it into the words of reconcile. What is told of a whole domain,
-// or of an apply, can be about anybody.
+// notice puts it into the words of reconcile. What is told of a whole domain, or
+// of more than there is room for, can be about anybody.
 func (t told) notice() reconcile.Notice {
 	n := reconcile.Notice{By: t.By}
-	if a := schema.Address(t.Name); a.Local() != "" && t.Table != "domain" && t.Table != "mailops_run" {
+	if a := schema.Address(t.Name); a.Local() != "" && t.Table != "domain" {
 		n.Users = []schema.Address{a}
 	}
 	return n

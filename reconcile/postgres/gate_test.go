@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"context"
+	"fmt"
 	"iter"
 	"testing"
 	"time"
@@ -56,7 +57,8 @@ func TestWatch(t *testing.T) {
 		server.Exec(t, "postgres", change)
 		server.Exec(t, "postgres", "UPDATE domain SET timezone = 'UTC'")
 	}()
-	heard("gate", byGate) // the apply
+	heard("gate", byGate, "user000001@acme.example") // the apply puts that back,
+	heard("gate", byGate, "user000002@acme.example") // and makes another user
 	heard("gate", byGate, "user000001@acme.example")
 	heard("gate", byGate) // a domain is about anybody
 	heard("store", byStore, "user000001@acme.example")
@@ -92,6 +94,35 @@ func TestGate(t *testing.T) {
 	access, err := gate.Access(t.Context(), []schema.Address{"user000000@acme.example", u.Address, "nobody@acme.example"})
 	if err != nil || len(access) != 2 || access[u.Address].Refused["imap"] == "" || access["user000000@acme.example"].Refused["smtp"] != "" {
 		t.Errorf("got %+v, error %v", access, err)
+	}
+	// On a replica, too, one is told that something changed.
+	follower := server.Replica(t)
+	following, err := postgres.OpenGate(t.Context(), "postgres://mailops_mta:mta@"+follower.Address()+"/postgres")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer following.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	changing := make(chan struct{})
+	go func() {
+		defer close(changing)
+		for i := 0; ctx.Err() == nil; i++ {
+			server.Exec(t, "postgres", fmt.Sprintf("UPDATE mailuser SET name = 'No. %d' WHERE local = 'user000000'", i))
+			select {
+			case <-ctx.Done():
+			case <-time.After(100 * time.Millisecond):
+			}
+		}
+	}()
+	told := false
+	for n := range following.Watch(ctx) {
+		told = len(n.Users) == 0
+		cancel()
+	}
+	<-changing
+	if !told {
+		t.Error("the replica told nothing")
 	}
 	for sender, list := range map[schema.Address]schema.Address{u.Address: "", "x@y.example": "team@acme.example"} {
 		if got, err := gate.ClosedTo(t.Context(), sender, "team@acme.example"); got != list || err != nil {

@@ -205,17 +205,10 @@ func (s *Store) SetObserved(ctx context.Context, at schema.Address, o schema.Obs
 // Recorded implements reconcile.Recorder.
 func (s *Store) Recorded() []string { return sqlstore.Recorded }
 
-// markBackup leaves alone what the user changes in the same moment.
-const markBackup = "INSERT INTO observed (domain, local, backup) VALUES ($1, $2, $3)" +
-	" ON CONFLICT (domain, local) DO UPDATE SET backup = excluded.backup"
-
 // MarkBackup writes the state of a user's backup, and nothing else of what is
 // observed.
 func (s *Store) MarkBackup(ctx context.Context, at schema.Address, state string) error {
-	err := s.writing(ctx, "", func(c *conn) error {
-		_, err := c.Exec(markBackup, at.Domain(), at.Local(), state)
-		return err
-	})
+	err := s.writing(ctx, "", func(c *conn) error { return sqlstore.MarkBackup(c, at, state) })
 	if err != nil {
 		return fmt.Errorf("mark the backup of %s: %w", at, err)
 	}

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"iter"
 	"time"
 
@@ -63,11 +64,15 @@ func (s *Store) listenOnce(ctx context.Context, away bool, yield func(told) bool
 		return true
 	}
 	defer hangUp(c)
-	if err := c.Exec(ctx, "LISTEN mailops").Close(); err != nil {
+	err = c.Exec(ctx, "LISTEN mailops").Close()
+	if err != nil && !isReplica(err) {
 		return true
 	}
 	if away && !yield(told{}) {
 		return false
+	}
+	if err != nil {
+		return replayed(ctx, c, yield)
 	}
 	for {
 		for _, t := range heard {
@@ -78,6 +83,39 @@ func (s *Store) listenOnce(ctx context.Context, away bool, yield func(told) bool
 		heard = heard[:0]
 		if err := await(ctx, c); err != nil {
 			return true
+		}
+	}
+}
+
+// isReplica reports that a server takes no LISTEN because it is in recovery.
+func isReplica(err error) bool {
+	refused := new(pgconn.PgError)
+	return errors.As(err, &refused) && refused.Code == "25006" // read_only_sql_transaction
+}
+
+// replayPace is how often one looks whether a replica has replayed anything.
+const replayPace = 250 * time.Millisecond
+
+// replayed says that anything may have changed whenever a replica has replayed
+// something, until the connection breaks; false is the end of all.
+func replayed(ctx context.Context, c *pgconn.PgConn, yield func(told) bool) bool {
+	pace := time.NewTicker(replayPace)
+	defer pace.Stop()
+	for seen := ""; ; {
+		result := c.Exec(ctx, "SELECT pg_last_wal_replay_lsn()")
+		results, err := result.ReadAll()
+		if err != nil || len(results) != 1 || len(results[0].Rows) != 1 {
+			return true
+		}
+		now := string(results[0].Rows[0][0])
+		if seen != "" && now != seen && !yield(told{}) {
+			return false
+		}
+		seen = now
+		select {
+		case <-ctx.Done():
+			return false
+		case <-pace.C:
 		}
 	}
 }

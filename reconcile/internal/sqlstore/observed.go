@@ -31,13 +31,13 @@ func SetObserved(c Conn, at schema.Address, o schema.Observed) error {
 	return err
 }
 
+const markBackup = "INSERT INTO observed (domain, local, backup) VALUES ($1, $2, $3)" +
+	" ON CONFLICT (domain, local) DO UPDATE SET backup = excluded.backup"
+
 // MarkBackup writes the state of a user's backup, and nothing else of what is
 // observed: what the user changes in the same moment stays.
 func MarkBackup(c Conn, at schema.Address, state string) error {
 	domain, local := place(at)
-	touched, err := c.Exec("UPDATE observed SET backup = $1 WHERE domain = $2 AND local = $3", state, domain, local)
-	if err != nil || touched > 0 {
-		return err
-	}
-	return SetObserved(c, at, schema.Observed{Backup: state})
+	_, err := c.Exec(markBackup, domain, local, state)
+	return err
 }

@@ -162,14 +162,14 @@ CREATE TRIGGER locked BEFORE INSERT OR UPDATE OR DELETE ON observed FOR EACH ROW
 
 -- Tells who listens to the channel mailops what somebody else than an apply
 -- changed: {"table", "name", "by"}, where the name is empty when many did. An
--- apply says mailops.run = yes, and is told as a row of mailops_run. What the
--- users own is told in the same way, because a password is among it.
+-- apply says mailops.run = yes, and is told by what it records: the names of
+-- what it changed, with the table mailops_before_image.
 CREATE FUNCTION mailops_tell() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE
   row record;
   told int := 0;
 BEGIN
-  IF current_setting('mailops.run', true) = 'yes' AND TG_TABLE_NAME <> 'mailops_run' THEN
+  IF current_setting('mailops.run', true) = 'yes' AND TG_TABLE_NAME <> 'mailops_before_image' THEN
     RETURN NULL;
   END IF;
   FOR row IN EXECUTE format('SELECT DISTINCT %s AS name FROM %s LIMIT 101', TG_ARGV[0], TG_ARGV[1]) LOOP
@@ -196,8 +196,8 @@ BEGIN
     EXECUTE format('CREATE TRIGGER tell_update AFTER UPDATE ON %I REFERENCING OLD TABLE AS was NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION mailops_tell(%L, ''(SELECT * FROM was UNION ALL SELECT * FROM changed) c'')', t.name, t.key);
   END LOOP;
 END $$;
-CREATE TRIGGER tell_insert AFTER INSERT ON mailops_run REFERENCING NEW TABLE AS changed
-  FOR EACH STATEMENT EXECUTE FUNCTION mailops_tell('id::text', 'changed');
+CREATE TRIGGER tell_insert AFTER INSERT ON mailops_before_image REFERENCING NEW TABLE AS changed
+  FOR EACH STATEMENT EXECUTE FUNCTION mailops_tell('name', 'changed');
 
 -- ---------------------------------------------------------------- rights
 

@@ -52,7 +52,7 @@ func Start(t testing.TB) *Server {
 // settings are those of a server that need not survive a power cut. It survives
 // a crash of its own.
 var settings = []string{"fsync=off", "full_page_writes=off", "listen_addresses=127.0.0.1",
-	"unix_socket_directories=", "max_connections=60", "shared_buffers=64MB", "log_min_messages=fatal"}
+	"unix_socket_directories=", "max_connections=200", "shared_buffers=64MB", "log_min_messages=fatal"}
 
 // Launch starts a server that runs until Close.
 func Launch() (*Server, error) {
