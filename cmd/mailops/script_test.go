@@ -23,7 +23,20 @@ func TestMain(m *testing.M) {
 	if len(os.Args) == 2 && os.Args[1] == policy.ChildArg {
 		main()
 	}
-	testscript.Main(m, map[string]func(){"mailops": main})
+	testscript.Main(stopping{m}, map[string]func(){"mailops": main})
+}
+
+// stopping stops what scripts share when all of them are done.
+type stopping struct{ *testing.M }
+
+func (s stopping) Run() int {
+	code := s.M.Run()
+	if started {
+		if server, err := launched(); err == nil {
+			_ = server.Close()
+		}
+	}
+	return code
 }
 
 // TestScripts runs the real main on the stories in testdata. UPDATE=1 rewrites
@@ -45,6 +58,8 @@ func TestScripts(t *testing.T) {
 			"misbehave": cmdMisbehave,
 			"observed":  cmdObserved,
 			"pop3":      cmdPOP3,
+			"postgres":  cmdPostgres,
+			"psql":      cmdPSQL,
 			"release":   cmdRelease,
 			"sql":       cmdSQL,
 			"unsaid":    cmdUnsaid,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -17,8 +18,17 @@ var (
 	errReadOnly = errors.New("the store was opened for reading only")
 )
 
-// unreached is an error of a connection that was never made.
+// unreached is an error of a connection that was never made. pgx tells of each
+// address that it tried, a line for each, and of some twice.
 type unreached struct{ error }
+
+func (e unreached) Error() string {
+	lines := strings.Split(e.error.Error(), "\n")
+	for i := range lines {
+		lines[i] = strings.TrimSpace(lines[i])
+	}
+	return strings.Join(slices.Compact(lines), " ")
+}
 
 func (e unreached) Unwrap() error { return e.error }
 
