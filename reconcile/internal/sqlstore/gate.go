@@ -71,27 +71,61 @@ func masters(c Conn, out map[schema.Address]reconcile.Access) error {
 	return nil
 }
 
-// closedLists finds, of the lists to which mail for an address is sent on and
-// the address itself, the first that only members may write to, which the
-// sender is not. What is nothing goes the way of its domain's catch-all.
-const closedLists = `WITH RECURSIVE way(dest) AS (
-    SELECT r.dest FROM postfix_route r WHERE r.email = CASE
-      WHEN EXISTS (SELECT 1 FROM postfix_route k WHERE k.email = $1) OR EXISTS (SELECT 1 FROM postfix_mailbox m WHERE m.email = $1) THEN $1
-      ELSE $2 END
-    UNION SELECT r.dest FROM way JOIN postfix_route r ON r.email = way.dest)
-  SELECT p.email FROM postfix_recipient p
-  WHERE p.action = 'members_only' AND p.email IN (SELECT dest FROM way UNION ALL SELECT $1)
-    AND NOT EXISTS (SELECT 1 FROM postfix_list_poster m WHERE m.list = p.email AND m.poster = $3)
-  ORDER BY p.email LIMIT 1`
-
 // ClosedTo returns the list that refuses a message of sender to recipient,
-// because only its members may post; "" is none.
+// because only its members may post; "" is none. It follows the mail an address
+// at a time: SQLite cannot push the key of a recursive query into the views.
 func ClosedTo(c Conn, sender, recipient schema.Address) (schema.Address, error) {
-	values, err := one(c, closedLists, string(recipient), "@"+recipient.Domain(), string(sender))
-	if err != nil || values == nil {
-		return "", err
+	passed := map[schema.Address]bool{recipient: true}
+	for way := []schema.Address{recipient}; len(way) > 0; way = way[1:] {
+		closed, err := refuses(c, way[0], sender)
+		if err != nil || closed {
+			return way[0], err
+		}
+		next, err := stations(c, way[0])
+		if err != nil {
+			return "", err
+		}
+		for _, to := range next {
+			if !passed[to] {
+				passed[to] = true
+				way = append(way, to)
+			}
+		}
 	}
-	return schema.Address(text(values[0])), nil
+	return "", nil
+}
+
+// refuses reports whether an address is a list that only members may write to,
+// and the sender is none.
+func refuses(c Conn, list, sender schema.Address) (bool, error) {
+	closed, err := number(c, "SELECT count(*) FROM postfix_recipient WHERE email = $1 AND action = 'members_only'", string(list))
+	if err != nil || closed == 0 {
+		return false, err
+	}
+	member, err := number(c, "SELECT count(*) FROM postfix_list_poster WHERE list = $1 AND poster = $2", string(list), string(sender))
+	return member == 0, err
+}
+
+// stations are where mail to an address goes next: what is nothing of its own
+// goes the way of its domain's catch-all.
+func stations(c Conn, at schema.Address) ([]schema.Address, error) {
+	next, err := addresses(c, "SELECT dest FROM postfix_route WHERE email = $1", string(at))
+	if err != nil || len(next) > 0 {
+		return next, err
+	}
+	if user, err := number(c, "SELECT count(*) FROM postfix_mailbox WHERE email = $1", string(at)); err != nil || user > 0 {
+		return nil, err
+	}
+	return addresses(c, "SELECT dest FROM postfix_route WHERE email = $1", "@"+at.Domain())
+}
+
+func addresses(c Conn, sql string, args ...any) ([]schema.Address, error) {
+	found, err := texts(c, sql, args...)
+	out := make([]schema.Address, len(found))
+	for i, text := range found {
+		out[i] = schema.Address(text)
+	}
+	return out, err
 }
 
 // Interface is the version of the views.
