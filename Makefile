@@ -34,5 +34,5 @@ lint: ## gofmt and go vet
 bench: build ## measure validate, plan and apply beside cue vet and a floor
 	go run ./cmd/bench run -mailops $(BIN)
 
-packages: # the race detector needs a C compiler
-	@command -v cc >/dev/null || .ci/packages gcc libc6-dev
+packages: # what is missing of .ci/packages.txt
+	@.ci/packages
