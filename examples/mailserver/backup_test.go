@@ -21,6 +21,7 @@ import (
 // Dovecot, with no standing password: over POP3 and IMAP, and the latest backup
 // after more mail came.
 func TestBackup(t *testing.T) {
+	t.Parallel()
 	for _, database := range []string{"sqlite", "postgres"} {
 		t.Run(database, func(t *testing.T) {
 			t.Parallel()

@@ -15,6 +15,7 @@ import (
 // TestDoctor: mailops doctor finds nothing to mend at a mail server with these
 // settings, and finds what somebody spoils.
 func TestDoctor(t *testing.T) {
+	t.Parallel()
 	for _, database := range []string{"sqlite", "postgres"} {
 		t.Run(database, func(t *testing.T) {
 			t.Parallel()

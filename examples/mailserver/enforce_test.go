@@ -13,6 +13,7 @@ import (
 // which people are idle, lets nobody in or stay whose access was taken away. It
 // logs how long that took.
 func TestEnforce(t *testing.T) {
+	t.Parallel()
 	for _, database := range []string{"sqlite", "postgres"} {
 		t.Run(database, func(t *testing.T) {
 			t.Parallel()

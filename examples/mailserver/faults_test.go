@@ -32,6 +32,7 @@ var outages = []outage{
 // lost: the answers are such that clients and other servers try again. When it
 // is back, all is as before, with no restart.
 func TestOutages(t *testing.T) {
+	t.Parallel()
 	for _, o := range outages {
 		t.Run(o.name, func(t *testing.T) {
 			t.Parallel()

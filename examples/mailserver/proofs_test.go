@@ -32,6 +32,7 @@ func proofs() []proof {
 }
 
 func TestProofs(t *testing.T) {
+	t.Parallel()
 	for _, database := range []string{"sqlite", "postgres"} {
 		t.Run(database, func(t *testing.T) {
 			t.Parallel()
