@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -90,17 +91,19 @@ func (a *app) explainValue(ctx context.Context, subject string) error {
 	if len(fields) == 0 {
 		return usage("%s has no field %q", resource.Key(), path)
 	}
+	observed, seen := in.Live.Observed[resource.Key().Address()]
 	if a.format == "json" {
 		return a.printJSON(struct {
 			Format string `json:"format"`
 			schema.Key
-			Fields []explained `json:"fields"`
-		}{"mailops.explain/v1", resource.Key(), fields})
+			Fields   []explained     `json:"fields"`
+			Observed schema.Observed `json:"observed,omitzero"`
+		}{"mailops.explain/v1", resource.Key(), fields, observed})
 	}
 	for _, f := range fields {
 		a.printExplained(f, live != nil, len(fields) == 1)
 	}
-	if observed, ok := in.Live.Observed[resource.Key().Address()]; ok && path == "" {
+	if seen && path == "" {
 		a.printObserved(observed)
 	}
 	return nil
@@ -212,6 +215,9 @@ func (a *app) printObserved(o schema.Observed) {
 	}
 	if o.StorageUsed > 0 {
 		fmt.Fprintf(a.out, "  %s  %s\n", pad("storage used", 24), schema.Bytes(o.StorageUsed))
+	}
+	if o.LastSignInUnix > 0 {
+		fmt.Fprintf(a.out, "  %s  %s UTC\n", pad("last sign-in", 24), time.Unix(o.LastSignInUnix, 0).UTC().Format(time.DateTime))
 	}
 }
 

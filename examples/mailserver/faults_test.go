@@ -2,15 +2,20 @@ package mailserver_test
 
 import (
 	"errors"
+	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"mailops/examples/mailserver/stack"
+	"mailops/reconcile"
+	"mailops/reconcile/storetest"
 	"mailops/schema"
 )
 
@@ -169,4 +174,45 @@ func TestNonsense(t *testing.T) {
 			s.signsIn(t, "beside", bystander.Address)
 		})
 	}
+}
+
+// TestFullDisk: on a full disk an apply fails whole and says why, and mail goes
+// on as it was. With room again, the same apply works and is obeyed.
+func TestFullDisk(t *testing.T) {
+	t.Parallel()
+	s := &scene{stack.Start(t, stack.Options{SmallDisk: true}), "full-disk"}
+	t.Cleanup(func() { s.Undisturbed(t) })
+	s.Apply(t, &schema.Domain{Name: domain})
+	u := s.user(t, "ana")
+	filler := s.Path("lib/filler")
+	if err := exec.Command("dd", "if=/dev/zero", "of="+filler, "bs=4096").Run(); err == nil {
+		t.Fatal("the disk has no end")
+	}
+	live, err := reconcile.ReadLive(t.Context(), s.Store)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := slices.Clone(live.State)
+	for i := range 500 { // more than what is left in the files
+		want = append(want, storetest.NewUser(schema.Address(fmt.Sprintf("more%d@%s", i, domain))))
+	}
+	suspended := *u
+	suspended.Status = schema.StatusSuspended
+	want[slices.IndexFunc(want, func(r schema.Resource) bool { return r.Key() == u.Key() })] = &suspended
+	want.Sort()
+	changes := reconcile.Diff(live.State, want)
+	_, err = s.Store.Apply(t.Context(), reconcile.Batch{Run: reconcile.Run{At: time.Now(), Changes: changes}})
+	if !errors.Is(err, reconcile.ErrUnreachable) || !strings.Contains(err.Error(), "disk") {
+		t.Errorf("an apply on a full disk: %v", err)
+	}
+	s.signsIn(t, "on a full disk", u.Address)
+	allowed(t, "mail", s.write("on a full disk", u.Address))
+	s.arrives(t, u, "", "on a full disk")
+	if err := os.Remove(filler); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Store.Apply(t.Context(), reconcile.Batch{Run: reconcile.Run{At: time.Now(), Changes: changes}}); err != nil {
+		t.Fatal(err)
+	}
+	refused(t, "signing in", s.SignIn("imap", as(u)), "Account is suspended")
 }

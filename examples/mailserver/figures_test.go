@@ -2,7 +2,9 @@ package mailserver_test
 
 import (
 	"fmt"
+	"io"
 	"math/rand/v2"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -101,22 +103,84 @@ func spread(b *testing.B, took []time.Duration) {
 
 // BenchmarkSignIns: sign-ins a second over 8 connections, of random users, with
 // passwords that cost no hashing, beside the same Dovecot with the users in a
-// file that it holds in memory.
+// file that it holds in memory: of whole IMAP sessions, from the connection to
+// the farewell, and of questions to the auth service alone.
 func BenchmarkSignIns(b *testing.B) {
 	for _, users := range []int{20_000, 1_000_000} {
 		for _, database := range databases {
 			b.Run(fmt.Sprintf("%d/%s", users, database), func(b *testing.B) {
 				s := stack.Start(b, stack.Options{Database: database})
 				fill(b, s, users)
-				rate := signInsPerSecond(b, s.Path("spool/private/auth"), users)
-				floor := signInsPerSecond(b, static(b, s, users), users)
-				b.ReportMetric(rate, "sign-ins/s")
-				b.ReportMetric(floor, "static/s")
-				b.ReportMetric(rate/floor, "of-static")
+				socket, imap := static(b, s, users)
+				sessions := perSecond(b, users, imapSession(s.Address("webmail")))
+				sessionsStatic := perSecond(b, users, imapSession(imap))
+				b.ReportMetric(sessions, "imap/s")
+				b.ReportMetric(sessionsStatic, "static-imap/s")
+				b.ReportMetric(sessions/sessionsStatic, "imap-of-static")
+				asked := perSecond(b, users, question(b, s.Path("spool/private/auth")))
+				askedStatic := perSecond(b, users, question(b, socket))
+				b.ReportMetric(asked, "auth/s")
+				b.ReportMetric(askedStatic, "static-auth/s")
 				b.ReportMetric(0, "ns/op")
 			})
 		}
 	}
+}
+
+// imapSession makes clients that sign in over IMAP and out again.
+func imapSession(address string) func() func(user string) error {
+	return func() func(user string) error {
+		return func(user string) error {
+			conn, err := net.Dial("tcp", address)
+			if err != nil {
+				return err
+			}
+			defer conn.Close()
+			if _, err := fmt.Fprintf(conn, "a LOGIN %s secret\r\nb LOGOUT\r\n", user); err != nil {
+				return err
+			}
+			said, err := io.ReadAll(conn)
+			if !strings.Contains(string(said), "a OK") {
+				return fmt.Errorf("refused: %s (%w)", said, err)
+			}
+			return nil
+		}
+	}
+}
+
+// question makes clients that ask an auth service.
+func question(b *testing.B, socket string) func() func(user string) error {
+	return func() func(user string) error {
+		auth, err := stack.DialAuth(socket)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Cleanup(func() { auth.Close() })
+		return func(user string) error { return auth.SignIn(user, "secret") }
+	}
+}
+
+// perSecond measures for some seconds what 8 clients do.
+func perSecond(b *testing.B, users int, client func() func(user string) error) float64 {
+	b.Helper()
+	const clients, lasts = 8, 5 * time.Second
+	var done atomic.Int64
+	var group sync.WaitGroup
+	began := time.Now()
+	for range clients {
+		signIn := client()
+		group.Go(func() {
+			for time.Since(began) < lasts {
+				if err := signIn(numbered(rand.IntN(users))); err != nil {
+					b.Error(err)
+					return
+				}
+				done.Add(1)
+			}
+		})
+	}
+	group.Wait()
+	return float64(done.Load()) / time.Since(began).Seconds()
 }
 
 // numbered is the address of a user that fill makes.
@@ -136,8 +200,8 @@ func fill(b *testing.B, s *stack.Stack, users int) {
 }
 
 // static starts a Dovecot that knows the same users from a file, and returns its
-// auth socket.
-func static(b *testing.B, s *stack.Stack, users int) string {
+// auth socket and where it listens for IMAP.
+func static(b *testing.B, s *stack.Stack, users int) (socket, imap string) {
 	b.Helper()
 	dir := s.Path("static")
 	if err := os.Mkdir(dir, 0o755); err != nil {
@@ -147,9 +211,16 @@ func static(b *testing.B, s *stack.Stack, users int) string {
 	for i := range users {
 		fmt.Fprintf(&passwd, "%s:{PLAIN}secret::::::\n", numbered(i))
 	}
-	settings := fmt.Sprintf("base_dir = %[1]s/run\nstate_dir = %[1]s/state\nlog_path = %[1]s/log\nprotocols =\nssl = no\ndisable_plaintext_auth = no\n"+
-		"auth_mechanisms = plain login\nauth_failure_delay = 0\nservice auth {\n vsz_limit = 2G\n unix_listener client {\n mode = 0666\n }\n}\n"+
-		"passdb {\n driver = passwd-file\n args = %[1]s/passwd\n}\nuserdb {\n driver = passwd-file\n args = %[1]s/passwd\n}\n", dir)
+	settings := fmt.Sprintf("base_dir = %[1]s/run\nstate_dir = %[1]s/state\nlog_path = %[1]s/log\nprotocols = imap\nlisten = 127.0.0.1\nssl = no\ndisable_plaintext_auth = no\n"+
+		"auth_mechanisms = plain login\nauth_failure_delay = 0\nmail_location = maildir:~/Maildir\nmail_uid = nobody\nmail_gid = nogroup\nfirst_valid_uid = 1\n"+
+		"mail_max_userip_connections = 500\nservice imap-login {\n inet_listener imap {\n port = %[2]d\n }\n inet_listener imaps {\n port = 0\n }\n}\nservice auth {\n vsz_limit = 2G\n unix_listener client {\n mode = 0666\n }\n}\n"+
+		"passdb {\n driver = passwd-file\n args = %[1]s/passwd\n}\nuserdb {\n driver = static\n args = home=%[1]s/mail/%%u\n}\n", dir, s.SparePort())
+	if err := os.Mkdir(filepath.Join(dir, "mail"), 0o777); err != nil {
+		b.Fatal(err)
+	}
+	if err := os.Chmod(filepath.Join(dir, "mail"), 0o777); err != nil {
+		b.Fatal(err)
+	}
 	for name, text := range map[string]string{"passwd": passwd.String(), "dovecot.conf": settings} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o644); err != nil {
 			b.Fatal(err)
@@ -163,36 +234,9 @@ func static(b *testing.B, s *stack.Stack, users int) string {
 		_ = daemon.Process.Signal(os.Interrupt)
 		_ = daemon.Wait()
 	})
-	socket := filepath.Join(dir, "run", "client")
+	socket = filepath.Join(dir, "run", "client")
 	stack.Eventually(b, "the static Dovecot listens", func() bool { _, err := os.Stat(socket); return err == nil })
-	return socket
-}
-
-// signInsPerSecond measures for some seconds.
-func signInsPerSecond(b *testing.B, socket string, users int) float64 {
-	b.Helper()
-	const clients, lasts = 8, 5 * time.Second
-	var done atomic.Int64
-	var group sync.WaitGroup
-	began := time.Now()
-	for range clients {
-		auth, err := stack.DialAuth(socket)
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer auth.Close()
-		group.Go(func() {
-			for time.Since(began) < lasts {
-				if err := auth.SignIn(numbered(rand.IntN(users)), "secret"); err != nil {
-					b.Error(err)
-					return
-				}
-				done.Add(1)
-			}
-		})
-	}
-	group.Wait()
-	return float64(done.Load()) / time.Since(began).Seconds()
+	return socket, fmt.Sprintf("127.0.0.1:%d", s.SparePort())
 }
 
 // BenchmarkSignInsDuringApply: clients sign in while applies of 10,000 changes,
@@ -205,14 +249,18 @@ func BenchmarkSignInsDuringApply(b *testing.B) {
 			s := stack.Start(b, stack.Options{Database: database})
 			fill(b, s, users)
 			quiet, failed := signInsWhile(b, s, users, func(done <-chan time.Time) { <-done })
-			applies := 0
+			applies, rounds := 0, renames(b, s, users/2)
 			busy, failing := signInsWhile(b, s, users, func(done <-chan time.Time) {
 				for {
 					select {
 					case <-done:
 						return
 					default:
-						renameAll(b, s, users/2, applies)
+						run := reconcile.Run{At: time.Now(), Changes: rounds[applies%2]}
+						if _, err := s.Store.Apply(b.Context(), reconcile.Batch{Run: run}); err != nil {
+							b.Error(err)
+							return
+						}
 						applies++
 					}
 				}
@@ -272,8 +320,9 @@ func signInsWhile(b *testing.B, s *stack.Stack, users int, work func(done <-chan
 	return took, failed
 }
 
-// renameAll changes the name of so many users in one apply.
-func renameAll(b *testing.B, s *stack.Stack, n, round int) {
+// renames are the changes that give so many users another name, and those that
+// take it back.
+func renames(b *testing.B, s *stack.Stack, n int) [2][]reconcile.Change {
 	b.Helper()
 	live, err := reconcile.ReadLive(b.Context(), s.Store)
 	if err != nil {
@@ -283,12 +332,9 @@ func renameAll(b *testing.B, s *stack.Stack, n, round int) {
 	for i, r := range want {
 		if u, ok := r.(*schema.User); ok && i <= n {
 			changed := *u
-			changed.Name = fmt.Sprint("round ", round)
+			changed.Name = "Renamed"
 			want[i] = &changed
 		}
 	}
-	changes := reconcile.Diff(live.State, want)
-	if _, err := s.Store.Apply(b.Context(), reconcile.Batch{Run: reconcile.Run{At: time.Now(), Changes: changes}}); err != nil {
-		b.Fatal(err)
-	}
+	return [2][]reconcile.Change{reconcile.Diff(live.State, want), reconcile.Diff(want, live.State)}
 }

@@ -67,3 +67,6 @@ func (s *Stack) AdminSQL(t testing.TB, statements string) {
 	}
 	s.db.sql(t, statements)
 }
+
+// SparePort is a port of the stack's that none of its daemons uses.
+func (s *Stack) SparePort() int { return s.ports["spare"] }

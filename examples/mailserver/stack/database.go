@@ -39,6 +39,9 @@ var databases = map[string]func(testing.TB, *Stack) database{
 // says for the group maildb.
 func startSQLite(t testing.TB, s *Stack) database {
 	t.Helper()
+	if s.SmallDisk {
+		s.mountSmallDisk(t)
+	}
 	for dir, mode := range map[string]os.FileMode{"lib": 0o750 | os.ModeSetgid, "lib/signin": 0o770} {
 		if err := os.MkdirAll(s.Path(dir), 0o750); err != nil {
 			t.Fatal(err)
@@ -79,6 +82,19 @@ func startSQLite(t testing.TB, s *Stack) database {
 		t.Helper()
 		return tell(t, file, statement)
 	}}
+}
+
+// mountSmallDisk gives the store a disk of 8 MiB.
+func (s *Stack) mountSmallDisk(t testing.TB) {
+	t.Helper()
+	if out, err := exec.Command("mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", s.Path("lib")).CombinedOutput(); err != nil {
+		t.Fatalf("mount: %v: %s", err, out)
+	}
+	t.Cleanup(func() {
+		if out, err := exec.Command("umount", "--lazy", s.Path("lib")).CombinedOutput(); err != nil {
+			t.Errorf("umount: %v: %s", err, out)
+		}
+	})
 }
 
 // group gives a file to the user that stands for mailops, and to the group that

@@ -14,7 +14,7 @@ var portNames = []string{
 	"imap", "imaps", "pop3", "pop3s", "sieve", // Dovecot, for mail programs
 	"webmail", "activesync", "backup-imap", "backup-pop3", "doveadm", // Dovecot, for this machine
 	"mx", "submission", "submissions", "submit-webmail", "submit-activesync", "reinject", // Postfix
-	"rspamd", "rspamd-controller", "sogo", "memcached", "postgres", "sink",
+	"rspamd", "rspamd-controller", "sogo", "memcached", "postgres", "sink", "spare",
 }
 
 // Ports of a block are below those that the kernel gives to clients (32768 and

@@ -3,6 +3,7 @@ package stack
 import (
 	"net"
 	"net/url"
+	"os"
 	"os/exec"
 	"strconv"
 	"strings"
@@ -39,6 +40,9 @@ func startPostgres(t testing.TB, s *Stack) database {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { store.Close() })
+	if s.OnReplica {
+		s.follow(t)
+	}
 	passwords := url.Values{"passfile": {s.Path("etc/postfix/sql/mta.pgpass")}}
 	return database{store, "pgsql", s.postgresURL("mailops_mta", "", passwords.Encode()), func(t testing.TB, statement string) string {
 		t.Helper()
@@ -49,6 +53,39 @@ func startPostgres(t testing.TB, s *Stack) database {
 		}
 		return strings.TrimSpace(string(out))
 	}}
+}
+
+// follow starts a streaming replica, which the mail servers read.
+func (s *Stack) follow(t testing.TB) {
+	t.Helper()
+	s.Replica = s.Postgres.Replica(t)
+	_, port, err := net.SplitHostPort(s.Replica.Address())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.ports["postgres"], err = strconv.Atoi(port); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// signInsToPrimary has Dovecot write sign-ins where they can be written, as the
+// README says.
+func (s *Stack) signInsToPrimary(t testing.TB) {
+	t.Helper()
+	file := s.Path("etc/dovecot/dict-signin.conf.ext")
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, port, err := net.SplitHostPort(s.Postgres.Address())
+	if err != nil {
+		t.Fatal(err)
+	}
+	connect := "connect = host=127.0.0.1 port=" + port + " dbname=mailops user=mailops_mta password=" + secret
+	own := strings.Replace(string(text), "!include connect.conf.ext", connect, 1)
+	if err := os.WriteFile(file, []byte(own), 0o640); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // postgresURL is the URL of the store for a role.

@@ -28,6 +28,8 @@ type Options struct {
 	Rspamd    bool   // else Postfix asks nobody about spam
 	SOGo      bool   // needs postgres
 	AuthCache bool   // Dovecot remembers sign-ins for an hour
+	SmallDisk bool   // of sqlite: the store has a disk of 8 MiB to itself
+	OnReplica bool   // of postgres: the mail servers read a streaming replica
 }
 
 // A Stack is a running mail server.
@@ -38,6 +40,7 @@ type Stack struct {
 	Sink  *Sink           // takes what leaves the organization
 
 	Postgres *pgtest.Server // of a stack on postgres
+	Replica  *pgtest.Server // of one whose mail servers read a replica
 
 	ports    map[string]int
 	db       database
@@ -60,6 +63,9 @@ func Start(t testing.TB, o Options) *Stack {
 	s.db = databases[o.Database](t, s)
 	s.Store = s.db.store
 	s.writeSettings(t)
+	if s.OnReplica {
+		s.signInsToPrimary(t)
+	}
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("dovecot:\n%s\npostfix:\n%s", s.Tail("dovecot"), s.Tail("postfix"))
