@@ -174,11 +174,9 @@ BEGIN
   END IF;
   FOR row IN EXECUTE format('SELECT DISTINCT %s AS name FROM %s LIMIT 101', TG_ARGV[0], TG_ARGV[1]) LOOP
     told := told + 1;
-    IF told > 100 THEN
-      PERFORM pg_notify('mailops', json_build_object('table', TG_TABLE_NAME, 'name', '', 'by', session_user)::text);
-    ELSE
-      PERFORM pg_notify('mailops', json_build_object('table', TG_TABLE_NAME, 'name', row.name, 'by', session_user)::text);
-    END IF;
+    PERFORM pg_notify('mailops', json_build_object('table', TG_TABLE_NAME, 'by', session_user,
+      -- A notice has 8,000 bytes, and a name may have more.
+      'name', CASE WHEN told > 100 OR octet_length(row.name) > 1000 THEN '' ELSE row.name END)::text);
   END LOOP;
   RETURN NULL;
 END $$;
