@@ -79,6 +79,20 @@ func TestRoles(t *testing.T) {
 	} {
 		panel.refused(statement)
 	}
+	// Nobody runs anything with the owner's rights by putting something of their
+	// own in its way.
+	for who, role := range map[string]session{"mta": mta, "panel": panel} {
+		for _, statement := range []string{
+			"CREATE TEMP TABLE mailuser (domain text, local text, status text, feature_forwarding int)",
+			"CREATE FUNCTION pg_temp.evil() RETURNS bigint LANGUAGE sql AS 'SELECT 1::bigint'",
+			"SELECT mailops_tell()", "SELECT mailops_grant_rights()",
+		} {
+			role.refused(statement)
+		}
+		if definers := server.Query(t, "mail", "SELECT count(*) FROM pg_proc WHERE prosecdef AND NOT coalesce(proconfig::text, '') LIKE '%search_path=public, pg_temp%'"); definers != "0" {
+			t.Errorf("%s: %s functions look for tables where the caller says", who, definers)
+		}
+	}
 	// A feature that is taken away later closes what was written before; mailops
 	// itself may still do everything.
 	server.Exec(t, "mail", "UPDATE mailuser SET feature_autoresponder = 0 WHERE local = 'free'")

@@ -125,14 +125,20 @@ CREATE TRIGGER feature BEFORE INSERT OR UPDATE OR DELETE ON sender_rule
   FOR EACH ROW EXECUTE FUNCTION mailops_guard_feature('feature_allow_block_list', 'the allow and block list is');
 
 -- A new password comes as a hash of a scheme that withstands a stolen table:
--- the schemes of schema/password.go.
+-- the forms of schema/password.go.
 CREATE FUNCTION mailops_guard_password() RETURNS trigger LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
   IF NOT mailops_is_owner(TG_RELID) THEN
     IF NOT mailops_feature(OLD.domain, OLD.local, 'feature_change_password') THEN
       RAISE EXCEPTION 'changing the password is not enabled for this account' USING ERRCODE = 'insufficient_privilege';
     END IF;
-    IF NEW.password IS NULL OR NEW.password !~ '^\{(ARGON2ID|ARGON2I|BLF-CRYPT|SHA512-CRYPT|PBKDF2|SCRAM-SHA-256)\}[^[:space:]]{40,}$' THEN
+    IF NEW.password IS NULL OR NEW.password !~ ('^(' ||
+        '\{ARGON2ID\}\$argon2id\$v=\d+\$m=\d+,t=\d+,p=\d+\$[A-Za-z0-9+/]{11,}\$[A-Za-z0-9+/]{22,}|' ||
+        '\{ARGON2I\}\$argon2i\$v=\d+\$m=\d+,t=\d+,p=\d+\$[A-Za-z0-9+/]{11,}\$[A-Za-z0-9+/]{22,}|' ||
+        '\{BLF-CRYPT\}\$2[aby]\$\d\d\$[./A-Za-z0-9]{53}|' ||
+        '\{SHA512-CRYPT\}\$6\$(rounds=\d+\$)?[./A-Za-z0-9]{1,16}\$[./A-Za-z0-9]{86}|' ||
+        '\{PBKDF2\}\$1\$[^$[:space:]]+\$\d+\$[0-9a-f]{40}|' ||
+        '\{SCRAM-SHA-256\}\d+,[A-Za-z0-9+/=]{16,},[A-Za-z0-9+/=]{44},[A-Za-z0-9+/=]{44})$') THEN
       RAISE EXCEPTION 'the password is not a hash of a strong scheme' USING ERRCODE = 'check_violation';
     END IF;
   END IF;
@@ -211,7 +217,7 @@ BEGIN
       postfix_domain, postfix_mailbox, postfix_alias, postfix_route, postfix_recipient, postfix_list_poster,
       postfix_sasl, postfix_sender_login, sogo_users, mailserver_interface TO mailops_mta;
     GRANT SELECT, INSERT, UPDATE ON dovecot_last_login TO mailops_mta;
-    GRANT EXECUTE ON FUNCTION postfix_recipient_action(TEXT), postfix_leads_outside(TEXT) TO mailops_mta;
+    GRANT EXECUTE ON FUNCTION in_hours(TEXT, TEXT, TEXT), postfix_recipient_action(TEXT), postfix_leads_outside(TEXT) TO mailops_mta;
   END IF;
   IF to_regrole('mailops_selfservice') IS NOT NULL THEN
     EXECUTE format('GRANT USAGE ON SCHEMA %I TO mailops_selfservice', current_schema());
@@ -220,9 +226,32 @@ BEGIN
     GRANT SELECT, INSERT (domain, local, addon_protocol, addon_sharing, addon_mailbox, addon_saved),
       UPDATE (addon_protocol, addon_sharing, addon_mailbox, addon_saved) ON observed TO mailops_selfservice;
     GRANT SELECT (domain, local, email), UPDATE (password) ON mailuser TO mailops_selfservice;
+    GRANT EXECUTE ON FUNCTION mailops_is_owner(oid), mailops_feature(TEXT, TEXT, TEXT) TO mailops_selfservice;
   END IF;
 END $$;
-REVOKE EXECUTE ON FUNCTION mail_way(TEXT), postfix_recipient_action(TEXT), postfix_leads_outside(TEXT) FROM PUBLIC;
+
+-- Functions that run with their owner's rights find tables in this schema, and
+-- never in one of the caller's: pg_temp stands last, where it would stand first
+-- if it were not named (PostgreSQL's manual, "Writing SECURITY DEFINER Functions
+-- Safely"). Nobody calls one, or makes a trigger of one, who was not given it.
+DO $$
+DECLARE
+  f regprocedure;
+BEGIN
+  FOR f IN SELECT oid FROM pg_proc WHERE pronamespace = current_schema()::regnamespace AND proowner = current_user::regrole
+      AND prolang <> (SELECT oid FROM pg_language WHERE lanname = 'sql') LOOP
+    EXECUTE format('ALTER FUNCTION %s SET search_path = %I, pg_temp', f, current_schema());
+    EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', f);
+  END LOOP;
+  ALTER FUNCTION mailops_is_owner(oid) SET search_path = pg_catalog, pg_temp;
+  REVOKE EXECUTE ON FUNCTION mailops_is_owner(oid) FROM PUBLIC;
+  -- Mail servers and panels make no tables, temporary ones neither. Who owns the
+  -- database says so; doctor looks whether it was said.
+  IF (SELECT pg_has_role(current_user, datdba, 'USAGE') FROM pg_database WHERE datname = current_database()) THEN
+    EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', current_database());
+    EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO %I', current_database(), current_user);
+  END IF;
+END $$;
 SELECT mailops_grant_rights();
 
 -- Compiling a mail server's query takes a thousand times longer than it runs,
