@@ -26,15 +26,15 @@ type Grant struct {
 
 // A Grantor is a store that keeps grants. Every SQL store is one.
 type Grantor interface {
-	// Grant writes a grant, in place of an earlier one of the same name, target
-	// and purpose.
+	// Grant writes a grant. An earlier one of the same name, target and purpose
+	// ends.
 	Grant(ctx context.Context, g Grant) error
 
 	// Grants lists them, also those that have ended, without their hashes.
 	Grants(ctx context.Context) ([]Grant, error)
 
-	// Revoke drops the grants of a name, all of them when target is "", and
-	// those that ended before now. It returns how many of the name there were.
+	// Revoke ends the grants of a name, all of them when target is "", and returns
+	// how many there were. Who could sign in stays to be seen for 90 days.
 	Revoke(ctx context.Context, name, target string, now time.Time) (int64, error)
 }
 

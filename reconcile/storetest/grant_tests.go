@@ -11,8 +11,8 @@ import (
 // grantHash is one of a strong scheme.
 const grantHash = "{ARGON2ID}$argon2id$v=19$m=19456,t=2,p=1$c2FsdHNhbHRzYWx0$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 
-// testGrants: grants are kept as they were made, one of each name, target and
-// purpose, and go when they are taken back or have ended.
+// testGrants: grants are kept as they were made, one in force of each name,
+// target and purpose, and stay to be seen when they have ended.
 func testGrants(h *harness) {
 	if h.grantor == nil {
 		return // nobody can sign in as somebody else
@@ -44,10 +44,20 @@ func testGrants(h *harness) {
 		}
 	}
 	h.grants(without(backup), without(everybody), without(grant))
-	h.revokes("nobody", "", now, 0)
-	h.revokes("support", "@"+domain, now, 1)
-	h.grants(without(backup), without(grant))
-	h.revokes("nobody", "", now.Add(time.Hour), 0) // what has ended goes with it
+	// One that is given anew ends the one before, and both can be seen.
+	later := now.Add(10 * time.Minute)
+	again, ended := grant, without(grant)
+	again.At, again.Reason, ended.Until = later, "ticket 8", later
+	if err := h.grantor.Grant(h.Context(), again); err != nil {
+		h.Fatal(err)
+	}
+	h.grants(without(backup), without(everybody), ended, without(again))
+	h.revokes("nobody", "", later, 0)
+	h.revokes("support", "@"+domain, later, 1)
+	h.revokes("support", "@"+domain, later, 0)
+	everybody.Until = later
+	h.grants(without(backup), without(everybody), ended, without(again))
+	h.revokes("nobody", "", now.Add(91*24*time.Hour), 0) // what ended long ago goes with it
 	h.grants()
 	h.apply(nil, nil) // an apply has nothing to do with them
 }

@@ -14,10 +14,16 @@ func Grant(c Conn, g reconcile.Grant) error {
 	if err := g.Check(g.At); err != nil {
 		return err
 	}
-	if _, err := c.Exec("DELETE FROM master_grant WHERE name = $1 AND target = $2 AND backup = $3", g.Name, g.Target, g.Backup); err != nil {
+	// Another of this second is replaced; an earlier one ends.
+	_, err := c.Exec("DELETE FROM master_grant WHERE name = $1 AND target = $2 AND backup = $3 AND granted_at = $4", g.Name, g.Target, g.Backup, g.At.UTC().Format(moment))
+	if err != nil {
 		return err
 	}
-	_, err := c.Exec("INSERT INTO master_grant (name, target, backup, password, until, reason, granted_by, granted_at) VALUES ("+parameters(1, 8)+")",
+	_, err = c.Exec("UPDATE master_grant SET until = $1 WHERE name = $2 AND target = $3 AND backup = $4 AND until > $1", g.At.UTC().Format(moment), g.Name, g.Target, g.Backup)
+	if err != nil {
+		return err
+	}
+	_, err = c.Exec("INSERT INTO master_grant (name, target, backup, password, until, reason, granted_by, granted_at) VALUES ("+parameters(1, 8)+")",
 		g.Name, g.Target, g.Backup, g.Hash, g.Until.UTC().Format(moment), g.Reason, g.By, g.At.UTC().Format(moment))
 	return err
 }
@@ -25,7 +31,7 @@ func Grant(c Conn, g reconcile.Grant) error {
 // Grants lists the grants, as [reconcile.Grantor] says.
 func Grants(c Conn) ([]reconcile.Grant, error) {
 	var out []reconcile.Grant
-	for v, err := range each(c, "SELECT name, target, backup, until, reason, granted_by, granted_at FROM master_grant ORDER BY name, target, backup") {
+	for v, err := range each(c, "SELECT name, target, backup, until, reason, granted_by, granted_at FROM master_grant ORDER BY name, target, backup, granted_at") {
 		if err != nil {
 			return nil, err
 		}
@@ -38,16 +44,19 @@ func Grants(c Conn) ([]reconcile.Grant, error) {
 	return out, nil
 }
 
-// Revoke drops grants, as [reconcile.Grantor] says.
+// grantsStay is how long one can see a grant that has ended.
+const grantsStay = 90 * 24 * time.Hour
+
+// Revoke ends grants, as [reconcile.Grantor] says.
 func Revoke(c Conn, name, target string, now time.Time) (int64, error) {
-	sql, args := "DELETE FROM master_grant WHERE name = $1", []any{name}
+	sql, args := "UPDATE master_grant SET until = $1 WHERE until > $1 AND name = $2", []any{now.UTC().Format(moment), name}
 	if target != "" {
-		sql, args = sql+" AND target = $2", append(args, target)
+		sql, args = sql+" AND target = $3", append(args, target)
 	}
-	dropped, err := c.Exec(sql, args...)
+	ended, err := c.Exec(sql, args...)
 	if err != nil {
 		return 0, err
 	}
-	_, err = c.Exec("DELETE FROM master_grant WHERE until <= $1", now.UTC().Format(moment))
-	return dropped, err
+	_, err = c.Exec("DELETE FROM master_grant WHERE until <= $1", now.Add(-grantsStay).UTC().Format(moment))
+	return ended, err
 }

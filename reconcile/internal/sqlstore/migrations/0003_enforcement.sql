@@ -24,8 +24,10 @@ CREATE TABLE autoresponder (
   local   @TEXT@ NOT NULL,
   subject TEXT NOT NULL DEFAULT '' CHECK (length(subject) <= 998),  -- RFC 5322 §2.1.1
   body    TEXT NOT NULL CHECK (length(body) BETWEEN 1 AND 65536),
-  starts  TEXT NOT NULL DEFAULT '' CHECK (starts = '' OR starts LIKE '____-__-__T__:__:__Z'),  -- '' is at once
-  ends    TEXT NOT NULL DEFAULT '' CHECK (ends = '' OR ends LIKE '____-__-__T__:__:__Z'),      -- '' is never
+  starts  TEXT NOT NULL DEFAULT '' CHECK (starts = '' OR starts LIKE '____-__-__T__:__:__Z' AND substr(starts, 1, 4) BETWEEN '1970' AND '9999'
+          AND substr(starts, 6, 2) BETWEEN '01' AND '12' AND substr(starts, 9, 2) BETWEEN '01' AND '31' AND substr(starts, 12, 2) <= '23'),  -- '' is at once
+  ends    TEXT NOT NULL DEFAULT '' CHECK (ends = '' OR ends LIKE '____-__-__T__:__:__Z' AND substr(ends, 1, 4) BETWEEN '1970' AND '9999'
+          AND substr(ends, 6, 2) BETWEEN '01' AND '12' AND substr(ends, 9, 2) BETWEEN '01' AND '31' AND substr(ends, 12, 2) <= '23'),      -- '' is never
   days    @INT@ NOT NULL DEFAULT 7 CHECK (days BETWEEN 1 AND 30),  -- between replies to one sender
   PRIMARY KEY (domain, local),
   FOREIGN KEY (domain, local) REFERENCES mailuser (domain, local) ON DELETE CASCADE
@@ -35,7 +37,9 @@ CREATE TABLE autoresponder (
 CREATE TABLE own_forwarding (
   domain @TEXT@ NOT NULL,
   local  @TEXT@ NOT NULL,
-  dest   @TEXT@ NOT NULL CHECK (dest LIKE '_%@_%'),
+  dest   @TEXT@ NOT NULL CHECK (dest LIKE '_%@_%.%' AND dest NOT LIKE '%@%@%' AND dest NOT LIKE '% %' AND dest NOT LIKE '%,%'
+           AND dest NOT LIKE '%|%' AND dest NOT LIKE '%"%' AND dest NOT LIKE '%<%' AND dest NOT LIKE '%:%' AND dest NOT LIKE '%
+%'),  -- one address, and nothing that Postfix reads as more
   email  @TEXT@ GENERATED ALWAYS AS (local || '@' || domain) STORED,
   PRIMARY KEY (domain, local, dest),
   FOREIGN KEY (domain, local) REFERENCES mailuser (domain, local) ON DELETE CASCADE
@@ -62,7 +66,8 @@ CREATE TABLE sender_rule (
   FOREIGN KEY (domain, local) REFERENCES mailuser (domain, local) ON DELETE CASCADE
 ) @TABLE@;
 
--- Who may sign in as somebody else, and until when.
+-- Who may sign in as somebody else, and until when. What has ended stays for a
+-- while, so that one can see who could.
 CREATE TABLE master_grant (
   name       @TEXT@ NOT NULL,                                -- signs in as user*name
   target     @TEXT@ NOT NULL,                                -- an address, or @domain
@@ -72,7 +77,7 @@ CREATE TABLE master_grant (
   reason     TEXT NOT NULL,
   granted_by TEXT NOT NULL,
   granted_at TEXT NOT NULL,
-  PRIMARY KEY (name, target, backup)
+  PRIMARY KEY (name, target, backup, granted_at)
 ) @TABLE@;
 
 -- ---------------------------------------------------------------- signing in
