@@ -41,12 +41,14 @@ type Grantor interface {
 // LongestGrant bounds how long a grant lasts: who needs more asks again.
 const LongestGrant = 24 * time.Hour
 
-var grantName = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
+// GrantName is what the name of a grant may be: it is part of a user name at a
+// mail server.
+var GrantName = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
 
 // Check says what is wrong with a grant at an instant.
 func (g Grant) Check(now time.Time) error {
 	switch {
-	case !grantName.MatchString(g.Name):
+	case !GrantName.MatchString(g.Name):
 		return fmt.Errorf("%q cannot be the name of a grant: want lower-case letters, digits, dot, dash, underscore", g.Name)
 	case g.Reason == "":
 		return errors.New("a grant needs a reason")

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -74,7 +73,10 @@ func (a *app) apiKey(file string) (string, error) {
 		return key, nil
 	}
 	text, err := readSecret(file)
-	return cmp.Or(text, a.env["MAILOPS_DOVEADM_KEY"]), err
+	if err == nil && text == "" {
+		err = fmt.Errorf("%s holds no key", file)
+	}
+	return text, err
 }
 
 // readSecret reads a file that only its owner and group may read.

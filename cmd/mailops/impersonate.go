@@ -34,10 +34,12 @@ func (a *app) impersonateCommand() *cobra.Command {
 				return usage("--as NAME is missing: who signs in")
 			case !list && !end && g.Reason == "":
 				return usage("--reason TEXT is missing: it stays in the store with the grant")
+			case !list && !reconcile.GrantName.MatchString(g.Name):
+				return usage("--as %s: want lower-case letters, digits, dot, dash, underscore", g.Name)
 			case last <= 0 || last > reconcile.LongestGrant:
 				return usage("--for %s: want more than nothing, and %s at most", last, reconcile.LongestGrant)
 			}
-			g.At, g.By = a.now().UTC().Truncate(time.Second), cmp.Or(a.actor, a.env["USER"])
+			g.At = a.now().UTC().Truncate(time.Second)
 			g.Target, g.Until = target, g.At.Add(last)
 			return a.impersonate(cmd.Context(), g, end, list)
 		})
@@ -84,8 +86,14 @@ func (a *app) impersonate(ctx context.Context, g reconcile.Grant, end, list bool
 
 // grant makes a password of 128 bits, which is shown once, and writes its hash.
 func (a *app) grant(ctx context.Context, s reconcile.Store, grantor reconcile.Grantor, g reconcile.Grant) error {
-	var err error
-	if g.Target, err = grantTarget(ctx, s, g.Target); err != nil {
+	live, err := reconcile.ReadLive(ctx, s)
+	if err != nil {
+		return err
+	}
+	if g.Target, err = a.grantTarget(live.State, g.Target); err != nil {
+		return err
+	}
+	if g.By, err = a.grantor(live.State, g); err != nil {
 		return err
 	}
 	password := rand.Text()
@@ -112,13 +120,9 @@ func (a *app) grant(ctx context.Context, s reconcile.Store, grantor reconcile.Gr
 }
 
 // grantTarget checks that there is somebody to sign in as.
-func grantTarget(ctx context.Context, s reconcile.Store, target string) (string, error) {
-	live, err := reconcile.ReadLive(ctx, s)
-	if err != nil {
-		return "", err
-	}
+func (a *app) grantTarget(live schema.State, target string) (string, error) {
 	if domain, ok := strings.CutPrefix(target, "@"); ok {
-		if live.State.Find(schema.Key{Kind: schema.KindDomain, Name: domain}) == nil {
+		if live.Find(schema.Key{Kind: schema.KindDomain, Name: domain}) == nil {
 			return "", fmt.Errorf("there is no domain %s in the live store", domain)
 		}
 		return target, nil
@@ -127,10 +131,39 @@ func grantTarget(ctx context.Context, s reconcile.Store, target string) (string,
 	if err != nil {
 		return "", usage("%s: %w", target, err)
 	}
-	if live.State.Find(schema.Key{Kind: schema.KindUser, Name: string(address)}) == nil {
+	user, ok := live.Find(keyOf(address)).(*schema.User)
+	if !ok {
 		return "", fmt.Errorf("there is no user %s in the live store", address)
 	}
+	if user.Status != schema.StatusActive {
+		fmt.Fprintf(a.err, "mailops: %s is %s: as long as they are, nobody signs in as them\n", address, user.Status)
+	}
 	return string(address), nil
+}
+
+// grantor is who grants: an administrator that --actor names, or whoever may
+// write the store. An administrator grants nobody the mailbox of a higher one.
+func (a *app) grantor(live schema.State, g reconcile.Grant) (string, error) {
+	if a.actor == "" {
+		return a.env["USER"], nil
+	}
+	actor, err := load.FoldAddress(a.actor)
+	if err != nil {
+		return "", usage("--actor %s: %w", a.actor, err)
+	}
+	by, ok := live.Find(keyOf(actor)).(*schema.User)
+	switch {
+	case !ok || !by.IsAdmin() || by.Status != schema.StatusActive:
+		return "", fmt.Errorf("%w: %s is no administrator", reconcile.ErrRefused, actor)
+	case by.Role == schema.RoleSuperAdmin:
+		return string(actor), nil
+	}
+	for u := range live.Users() {
+		if u.Role == schema.RoleSuperAdmin && (string(u.Address) == g.Target || "@"+u.Address.Domain() == g.Target) {
+			return "", fmt.Errorf("%w: %s is no superAdmin, and %s is one", reconcile.ErrRefused, actor, u.Address)
+		}
+	}
+	return string(actor), nil
 }
 
 func (a *app) printGrants(grants []reconcile.Grant) error {
@@ -151,7 +184,7 @@ func (a *app) printGrants(grants []reconcile.Grant) error {
 		if !g.Until.After(a.now()) {
 			until += " (ended)"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", g.Name, g.Target, until, cmp.Or(g.By, "-"), g.Reason)
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", g.Name, g.Target, until, cmp.Or(g.By, "-"), plain(g.Reason))
 	}
 	return w.Flush()
 }

@@ -63,12 +63,18 @@ func answerPosting(in io.Reader, out io.Writer, decide func(map[string]string) s
 		clear(request)
 		size = 0
 	}
-	return lines.Err()
+	if err := lines.Err(); err != nil {
+		return fmt.Errorf("read a request: %w", err)
+	}
+	return nil
 }
 
 // posting decides one request. A sender who signed in is known by that name,
 // too.
 func posting(ctx context.Context, gate reconcile.Gate, request map[string]string, talk io.Writer) string {
+	if request["request"] != "smtpd_access_policy" || request["recipient"] == "" {
+		return deferred // nobody knows what was asked
+	}
 	recipient := folded(request["recipient"])
 	closed := schema.Address("")
 	for _, sender := range []string{request["sasl_username"], request["sender"]} {

@@ -41,6 +41,9 @@ var openers = map[string]opener{
 	"postgres": func(ctx context.Context, rest string, how access) (liveStore, error) {
 		return postgres.Open(ctx, "postgres:"+rest, postgres.Options{ReadOnly: how == toRead})
 	},
+	"postgresql": func(ctx context.Context, rest string, how access) (liveStore, error) {
+		return postgres.Open(ctx, "postgres:"+rest, postgres.Options{ReadOnly: how == toRead})
+	},
 	"mem": func(context.Context, string, access) (liveStore, error) { return mem.New(), nil },
 }
 
@@ -53,7 +56,7 @@ func (a *app) open(ctx context.Context, how access) (liveStore, string, error) {
 		return nil, "", usage("--store %s: want sqlite:PATH, postgres://USER:PASSWORD@HOST/DATABASE or mem:", postgres.Label(url))
 	}
 	s, err := open(ctx, rest, how)
-	if scheme == "postgres" {
+	if strings.HasPrefix(scheme, "postgres") {
 		url = postgres.Label(url)
 	}
 	return s, url, err

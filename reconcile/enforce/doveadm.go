@@ -95,6 +95,9 @@ func (d *Dovecot) call(ctx context.Context, command string, parameters map[strin
 		return nil, fmt.Errorf("ask Dovecot: %w", err)
 	}
 	defer response.Body.Close()
+	if response.StatusCode == http.StatusUnauthorized {
+		return nil, fmt.Errorf("ask Dovecot: %s refuses the key (doveadm_api_key)", d.URL)
+	}
 	if response.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("ask Dovecot: %s answers %s", d.URL, response.Status)
 	}

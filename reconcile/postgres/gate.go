@@ -27,13 +27,7 @@ func OpenGate(ctx context.Context, url string) (*Gate, error) {
 	if g.store.pool, err = newPool(ctx, url, options); err != nil {
 		return nil, fmt.Errorf("open gate: %w", err)
 	}
-	err = g.store.reading(ctx, func(c *conn) error {
-		version, err := sqlstore.Interface(c)
-		if err == nil && version != reconcile.InterfaceVersion {
-			err = fmt.Errorf("%w: its views are of version %d", reconcile.ErrNewer, version)
-		}
-		return err
-	})
+	err = g.store.reading(ctx, func(c *conn) error { return sqlstore.CheckInterface(c) })
 	if err != nil {
 		_ = g.Close() // tells nothing
 		return nil, fmt.Errorf("open gate: %w", err)

@@ -91,6 +91,9 @@ func (h *canceller) HandleUnwatchAfterCancel() {
 // parameters that hold one.
 func Label(raw string) string {
 	u, err := url.Parse(raw)
+	if err == nil && u.Scheme == "" && strings.Contains(raw, "=") {
+		return "(no URL)" // libpq's other form, which may hold a password
+	}
 	if err != nil || strings.Contains(u.Opaque, "@") {
 		scheme, _, _ := strings.Cut(raw, ":")
 		return scheme + ":"

@@ -26,13 +26,7 @@ func OpenGate(ctx context.Context, path string) (*Gate, error) {
 		return nil, fmt.Errorf("open gate: %w", err)
 	}
 	g := &Gate{&Store{path: full, options: Options{ReadOnly: true, BusyTimeout: busyTimeout}, setup: durable}}
-	err = g.store.reading(ctx, func(c *conn) error {
-		version, err := sqlstore.Interface(c)
-		if err == nil && version != reconcile.InterfaceVersion {
-			err = fmt.Errorf("%w: its views are of version %d", reconcile.ErrNewer, version)
-		}
-		return err
-	})
+	err = g.store.reading(ctx, func(c *conn) error { return sqlstore.CheckInterface(c) })
 	if err != nil {
 		return nil, fmt.Errorf("open gate: %w", err)
 	}

@@ -1,6 +1,7 @@
 package sqlstore
 
 import (
+	"fmt"
 	"iter"
 	"slices"
 	"strings"
@@ -128,8 +129,20 @@ func addresses(c Conn, sql string, args ...any) ([]schema.Address, error) {
 	return out, err
 }
 
-// Interface is the version of the views.
-func Interface(c Conn) (int64, error) { return number(c, "SELECT version FROM mailserver_interface") }
+// CheckInterface holds the version of the views against this program's. An error
+// wraps reconcile.ErrNewer, or ErrForeign where there are none.
+func CheckInterface(c Conn) error {
+	version, err := number(c, "SELECT version FROM mailserver_interface")
+	switch {
+	case err != nil && strings.Contains(err.Error(), "mailserver_interface"): // the databases name what is missing
+		return fmt.Errorf("%w: it has no views for mail servers (%w)", ErrForeign, err)
+	case err != nil:
+		return err
+	case version != reconcile.InterfaceVersion:
+		return fmt.Errorf("%w: its views are of version %d", reconcile.ErrNewer, version)
+	}
+	return nil
+}
 
 // each yields the rows of a query, an error last.
 func each(c Conn, sql string, args ...any) iter.Seq2[[]any, error] {
