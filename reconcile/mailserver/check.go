@@ -28,7 +28,7 @@ type Facts struct {
 
 // Check lists the mistakes, those that let people in first.
 func (s *Settings) Check(f Facts) []Mistake {
-	return slices.Concat(s.signIn(f), s.asking(f), s.sending(), s.receiving(f), s.delivering(), s.listening(), files(f))
+	return slices.Concat(s.signIn(f), s.asking(f), s.sending(), s.classed(), s.receiving(f), s.delivering(), s.listening(), files(f))
 }
 
 // signIn looks at Dovecot's passdbs: a grant, the password, a reason to refuse.
@@ -46,27 +46,38 @@ func (s *Settings) signIn(f Facts) []Mistake {
 			deny = &db
 		case db.Settings["driver"] == "sql" && password == nil:
 			password = &db
+		case db.Settings["driver"] != "sql":
+			out = append(out, Mistake{"passdb-beside", "another passdb (driver " + db.Settings["driver"] + ") lets people in whom the store does not know", "take it out: only the passdbs of examples/mailserver/dovecot/dovecot.conf"})
 		}
 	}
 	switch {
-	case password == nil || !strings.Contains(s.text(password), "dovecot_passdb"):
+	case password == nil || !asks(s.text(password), "dovecot_passdb"):
 		return append(out, Mistake{"password-elsewhere", "Dovecot does not look passwords up in the store (view dovecot_passdb)", "the passdbs of examples/mailserver/dovecot/dovecot.conf"})
-	case deny == nil || !strings.Contains(s.text(deny), "dovecot_deny"):
+	case deny == nil || !asks(s.text(deny), "dovecot_deny"):
 		out = append(out, Mistake{"deny-missing", "whoever is suspended, or out of hours, or without a service, signs in all the same: no passdb asks the view dovecot_deny", "the third passdb of examples/mailserver/dovecot/dovecot.conf"})
 	case password.Settings["result_success"] != "continue-ok":
 		out = append(out, Mistake{"deny-unreached", "the passdb that refuses is never asked: the one before it ends with its success", "result_success = continue-ok in the passdb with the password"})
-	case !strings.Contains(s.text(deny), "dovecot_service"):
+	case !asks(s.text(deny), "dovecot_service"):
 		out = append(out, Mistake{"service-unknown", "a service that the store does not know is let in", "the part with dovecot_service of examples/mailserver/dovecot/sql-deny.conf.ext"})
 	case deny.Settings["result_internalfail"] != "return-fail":
 		out = append(out, Mistake{"deny-fails-open", "a fault of the store while it is asked for a reason to refuse lets people in", "result_internalfail = return-fail in the passdb with deny = yes"})
 	}
-	if strings.Contains(s.text(password), "nologin") {
+	if asks(s.text(password), "nopassword") {
+		out = append(out, Mistake{"nopassword", "any password is right: the query for it returns nopassword", "take nopassword out of " + password.Settings["args"]})
+	}
+	if asks(s.text(password), "nologin") {
 		out = append(out, Mistake{"nologin", "Postfix takes a refusal by the field nologin for a success: suspended users send mail", "the passdb with deny = yes instead"})
 	}
 	if size := s.Dovecot.Settings["auth_cache_size"]; size != "" && strings.Trim(size, "0 BkMG") != "" && !f.Enforced && len(s.http()) == 0 {
 		out = append(out, Mistake{"auth-cache", "Dovecot's auth cache lets people in for as long as it remembers them (auth_cache_size = " + size + ")", "auth_cache_size = 0, or mailops enforce --auth-cache beside it"})
 	}
 	return out
+}
+
+// asks reports whether a query names a word.
+func asks(query, word string) bool {
+	found, err := regexp.MatchString(`(?m)^[^#\n]*\b`+word+`\b`, query)
+	return err == nil && found
 }
 
 // text is the text of a block's query file, with what it includes.
@@ -134,16 +145,48 @@ func (s *Settings) sending() []Mistake {
 		if s.of(l, "smtpd_sasl_auth_enable") != "yes" {
 			continue
 		}
-		restrictions := s.of(l, "smtpd_recipient_restrictions") + " " + s.of(l, "smtpd_relay_restrictions")
+		restrictions := s.of(l, "smtpd_recipient_restrictions")
 		senders := s.of(l, "smtpd_sender_restrictions")
 		if !strings.Contains(senders, "reject_sender_login_mismatch") && !strings.Contains(senders, "reject_authenticated_sender_login_mismatch") || s.of(l, "smtpd_sender_login_maps") == "" {
 			out = append(out, Mistake{"send-as-anyone", l.Name + ": whoever has signed in may send as anybody", "reject_sender_login_mismatch in smtpd_sender_restrictions, and smtpd_sender_login_maps"})
 		}
-		if !strings.Contains(restrictions, "check_sasl_access") {
+		if !first(restrictions, "check_sasl_access") {
 			out = append(out, Mistake{"outgoing-open", l.Name + ": outgoing off, onlyLocalSMTP and the end of hours are not asked for", "check_sasl_access with sasl_smtp.cf, first in smtpd_recipient_restrictions"})
 		}
 		if s.of(l, "smtpd_tls_auth_only") != "yes" && !loopback(l.Name) {
 			out = append(out, Mistake{"smtp-plaintext", l.Name + ": passwords cross the network in the clear", "smtpd_tls_auth_only = yes"})
+		}
+	}
+	return out
+}
+
+// first reports whether a restriction comes before anything that permits.
+func first(restrictions, name string) bool {
+	for word := range strings.FieldsFuncSeq(restrictions, func(r rune) bool { return r == ' ' || r == ',' || r == '\n' || r == '\t' }) {
+		if word == name {
+			return true
+		}
+		if strings.HasPrefix(word, "permit") {
+			return false
+		}
+	}
+	return false
+}
+
+// classes are what the restriction classes that the store's maps name must do.
+var classes = []struct{ name, needs, means string }{
+	{"internal_only", "static:{5", "anybody may write to lists that only the organization may write to"},
+	{"members_only", "check_policy_service", "anybody may write to lists that only members may write to"},
+	{"outgoing_local_only", "reject_unauth_destination", "users with onlyLocalSMTP send everywhere"},
+}
+
+// classed looks at the restriction classes.
+func (s *Settings) classed() []Mistake {
+	var out []Mistake
+	for _, c := range classes {
+		value := s.expand(s.Postfix[c.name], nil)
+		if !s.isClass(c.name) || !strings.Contains(value, c.needs) || strings.HasPrefix(strings.TrimSpace(value), "permit") {
+			out = append(out, Mistake{"class-" + strings.ReplaceAll(c.name, "_", "-"), c.means + ": the restriction class " + c.name + " is not as it should be", "the line " + c.name + " of examples/mailserver/postfix/main.cf"})
 		}
 	}
 	return out
@@ -157,7 +200,7 @@ func (s *Settings) receiving(f Facts) []Mistake {
 		if s.of(l, "smtpd_sasl_auth_enable") == "yes" || loopback(l.Name) {
 			continue
 		}
-		if !strings.Contains(recipients, "recipient.cf") && !strings.Contains(recipients, "check_recipient_access") {
+		if !first(recipients, "check_recipient_access") {
 			out = append(out, Mistake{"incoming-open", l.Name + ": incoming off, deactivated users and who may post to lists are not asked for", "check_recipient_access with recipient.cf in smtpd_recipient_restrictions"})
 		}
 		if s.of(l, "smtpd_milters") == "" {

@@ -57,6 +57,10 @@ service imap-login {
 		main: `proxy_read_maps = $virtual_mailbox_maps proxy:sqlite:DIR/recipient.cf proxy:sqlite:DIR/sasl.cf $smtpd_sender_login_maps
 smtpd_milters = inet:127.0.0.1:11332
 smtpd_recipient_restrictions = check_recipient_access proxy:sqlite:DIR/recipient.cf, reject_unlisted_recipient
+smtpd_restriction_classes = internal_only, members_only, outgoing_local_only
+internal_only = check_client_access static:{550 5.7.1 no}
+members_only = check_policy_service unix:private/mailops-posting
+outgoing_local_only = reject_unauth_destination
 smtpd_sasl_auth_enable = no
 smtpd_sender_login_maps = proxy:sqlite:DIR/sender_login.cf
 smtpd_sender_restrictions =
@@ -141,6 +145,13 @@ func TestMistakes(t *testing.T) {
 		{"sieve-missing", "name=spam", "name=other", good},
 		{"imap-plaintext", "disable_plaintext_auth = yes", "disable_plaintext_auth = no", good},
 		{"internal-open", "    address = 127.0.0.1\n", "", good},
+		{"passdb-beside", "passdb {\n  args = DIR/sql-master", "passdb {\n  driver = static\n  args = password=x\n}\npassdb {\n  args = DIR/sql-master", good},
+		{"nopassword", "SELECT password FROM", "SELECT password, 'y' AS nopassword FROM", good},
+		{"deny-missing", "FROM dovecot_deny", "FROM dovecot_denyx", good},
+		{"class-internal-only", "internal_only = check_client_access static:{550 5.7.1 no}", "internal_only = permit", good},
+		{"class-members-only", "members_only = check_policy_service unix:private/mailops-posting", "members_only = permit", good},
+		{"class-outgoing-local-only", "outgoing_local_only = reject_unauth_destination", "outgoing_local_only = permit", good},
+		{"incoming-open", "smtpd_recipient_restrictions = check_recipient_access", "smtpd_recipient_restrictions = permit_mynetworks, check_recipient_access", good},
 		{"query-missing", "DIR/sql-master.conf.ext", "DIR/elsewhere.conf.ext", good},
 	} {
 		t.Run(test.id, func(t *testing.T) {
