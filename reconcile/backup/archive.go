@@ -49,7 +49,7 @@ func openArchive(dir string, address schema.Address, storage string) (*archive, 
 		return nil, err
 	}
 	if err := a.open(address, storage); err != nil {
-		return nil, errors.Join(err, a.lock.Close())
+		return nil, errors.Join(err, unlock(a.lock))
 	}
 	return a, nil
 }
@@ -237,7 +237,7 @@ func (a *archive) close() error {
 	if info, at := os.Stat(a.journal.Name()); at == nil && info.Size() == 0 {
 		err = errors.Join(err, os.Remove(a.journal.Name()))
 	}
-	return errors.Join(err, a.lock.Close())
+	return errors.Join(err, unlock(a.lock))
 }
 
 // replace writes a file whole, or leaves the one that is there.

@@ -9,3 +9,5 @@ import (
 
 // flock is not to be had here, and two writers would spoil an archive.
 func flock(*os.File) error { return errors.ErrUnsupported }
+
+func unlock(f *os.File) error { return f.Close() }

@@ -16,3 +16,9 @@ func flock(f *os.File) error {
 	}
 	return err
 }
+
+// unlock ends the lock. Closing the file alone would not, for as long as a
+// process that was forked in the meantime has not begun its own program.
+func unlock(f *os.File) error {
+	return errors.Join(syscall.Flock(int(f.Fd()), syscall.LOCK_UN), f.Close())
+}

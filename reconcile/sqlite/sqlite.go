@@ -136,10 +136,18 @@ func (s *Store) prepare(ctx context.Context) error {
 	if err := c.useWAL(); err != nil {
 		return s.explain(ctx, err)
 	}
-	if todo, err := sqlstore.Pending(c, dialect); err != nil || len(todo) == 0 {
+	todo, err := sqlstore.Pending(c, dialect)
+	if err != nil {
 		return s.explain(ctx, err)
 	}
-	return s.explain(ctx, c.transact(ctx, c.migrate))
+	if len(todo) > 0 {
+		return s.explain(ctx, c.transact(ctx, c.migrate))
+	}
+	stale, err := staleZones(c, time.Now())
+	if err != nil || len(stale) == 0 {
+		return s.explain(ctx, err)
+	}
+	return s.explain(ctx, c.transact(ctx, func() error { return refreshZones(c, time.Now()) }))
 }
 
 // migrate applies what is pending, in one transaction: another process may
@@ -154,7 +162,7 @@ func (c *conn) migrate() error {
 			return err
 		}
 	}
-	return nil
+	return refreshZones(c, time.Now())
 }
 
 // Read implements reconcile.Store. It yields one snapshot, however long it

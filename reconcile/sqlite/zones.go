@@ -52,25 +52,43 @@ func periods(zone string, now time.Time) []period {
 // refreshZones brings tz_offset up to date for the zones that access hours use.
 // What is right already is not written.
 func refreshZones(c *conn, now time.Time) error {
-	used, err := column(c, "SELECT DISTINCT CASE WHEN hours_timezone <> '' THEN hours_timezone WHEN timezone <> '' THEN timezone ELSE 'UTC' END"+
-		" FROM mailuser WHERE hours = 1 ORDER BY 1")
+	stale, err := staleZones(c, now)
 	if err != nil {
 		return err
 	}
-	for _, zone := range used {
-		if err := refreshZone(c, zone, now.Truncate(24*time.Hour)); err != nil {
+	for _, zone := range stale {
+		if err := refreshZone(c, zone, periods(zone, day(now))); err != nil {
 			return fmt.Errorf("time zone %s: %w", zone, err)
 		}
 	}
 	return nil
 }
 
-func refreshZone(c *conn, zone string, now time.Time) error {
-	want := periods(zone, now)
-	stored, err := storedPeriods(c, zone)
-	if err != nil || slices.Equal(stored, want) {
-		return err
+// staleZones are the zones in use whose offsets are not those of this program:
+// it is newer, they were never filled in, or a day has passed.
+func staleZones(c *conn, now time.Time) ([]string, error) {
+	used, err := column(c, "SELECT DISTINCT CASE WHEN hours_timezone <> '' THEN hours_timezone WHEN timezone <> '' THEN timezone ELSE 'UTC' END"+
+		" FROM mailuser WHERE hours = 1 ORDER BY 1")
+	if err != nil {
+		return nil, err
 	}
+	var stale []string
+	for _, zone := range used {
+		stored, err := storedPeriods(c, zone)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Equal(stored, periods(zone, day(now))) {
+			stale = append(stale, zone)
+		}
+	}
+	return stale, nil
+}
+
+// day is the beginning of a day: within one, nothing is written anew.
+func day(now time.Time) time.Time { return now.Truncate(24 * time.Hour) }
+
+func refreshZone(c *conn, zone string, want []period) error {
 	if _, err := c.Exec("DELETE FROM tz_offset WHERE zone = $1", zone); err != nil {
 		return err
 	}

@@ -139,3 +139,37 @@ func reasonFor(t *testing.T, s *Store, at schema.Address) (reason string) {
 	}
 	return reason
 }
+
+// TestZonesOnOpen: a store whose offsets are gone, as one that an older mailops
+// wrote has none, is whole when it is opened for writing.
+func TestZonesOnOpen(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "live.db")
+	s, err := OpenFast(t.Context(), path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := storetest.NewUser("ana@acme.example")
+	always := []schema.Hours{{Start: 0, End: 1440}}
+	u.Permissions.AccessHours = &schema.AccessHours{Timezone: "Asia/Tokyo", Mon: always, Tue: always, Wed: always, Thu: always, Fri: always, Sat: always, Sun: always}
+	want := schema.State{&schema.Domain{Name: "acme.example"}, u}
+	if _, err := s.Apply(t.Context(), reconcile.Batch{Run: reconcile.Run{Changes: reconcile.Diff(nil, want)}}); err != nil {
+		t.Fatal(err)
+	}
+	err = s.writing(t.Context(), func(c *conn) error {
+		_, err := c.Exec("DELETE FROM tz_offset")
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if reasonFor(t, s, u.Address) == "" {
+		t.Error("hours in a zone without offsets are open")
+	}
+	if _, err := OpenFast(t.Context(), path); err != nil {
+		t.Fatal(err)
+	}
+	if reason := reasonFor(t, s, u.Address); reason != "" {
+		t.Errorf("after it was opened again: %s", reason)
+	}
+}
