@@ -13,7 +13,10 @@ import (
 
 // A Gate answers as the mail servers on a database, or on its replica, do. The
 // role mailops_mta is enough for it.
-type Gate struct{ store *Store }
+type Gate struct {
+	sqlstore.SharedGate
+	store *Store
+}
 
 var _ reconcile.Gate = (*Gate)(nil)
 
@@ -22,7 +25,8 @@ var _ reconcile.Gate = (*Gate)(nil)
 // transaction mode.
 func OpenGate(ctx context.Context, url string) (*Gate, error) {
 	options := Options{ReadOnly: true, BusyTimeout: 10 * time.Second, Connections: 2}
-	g := &Gate{&Store{label: Label(url), options: options}}
+	g := &Gate{store: &Store{label: Label(url), options: options}}
+	g.T = transactions{g.store}
 	var err error
 	if g.store.pool, err = newPool(ctx, url, options); err != nil {
 		return nil, fmt.Errorf("open gate: %w", err)
@@ -33,30 +37,6 @@ func OpenGate(ctx context.Context, url string) (*Gate, error) {
 		return nil, fmt.Errorf("open gate: %w", err)
 	}
 	return g, nil
-}
-
-// Access implements reconcile.Gate.
-func (g *Gate) Access(ctx context.Context, users []schema.Address) (access map[schema.Address]reconcile.Access, err error) {
-	err = g.store.reading(ctx, func(c *conn) error {
-		access, err = sqlstore.Access(c, users)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read who may sign in: %w", err)
-	}
-	return access, nil
-}
-
-// ClosedTo implements reconcile.Gate.
-func (g *Gate) ClosedTo(ctx context.Context, sender, recipient schema.Address) (list schema.Address, err error) {
-	err = g.store.reading(ctx, func(c *conn) error {
-		list, err = sqlstore.ClosedTo(c, sender, recipient)
-		return err
-	})
-	if err != nil {
-		return "", fmt.Errorf("read who may post: %w", err)
-	}
-	return list, nil
 }
 
 // Watch implements reconcile.Gate, by the notices that triggers send, and on a

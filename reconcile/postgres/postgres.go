@@ -13,7 +13,6 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"iter"
 	"sync/atomic"
 	"time"
 
@@ -21,7 +20,6 @@ import (
 
 	"mailops/reconcile"
 	"mailops/reconcile/internal/sqlstore"
-	"mailops/schema"
 )
 
 // Options says how a store is opened. The zero value opens it for writing and
@@ -47,6 +45,7 @@ type Options struct {
 
 // A Store is a PostgreSQL database: of it, the first schema of the search path.
 type Store struct {
+	sqlstore.Shared
 	pool    *pgxpool.Pool
 	label   string // the URL without password
 	options Options
@@ -58,6 +57,7 @@ var (
 	_ reconcile.Store    = (*Store)(nil)
 	_ reconcile.Ledger   = (*Store)(nil)
 	_ reconcile.Recorder = (*Store)(nil)
+	_ reconcile.Grantor  = (*Store)(nil)
 )
 
 //go:embed migrations
@@ -88,6 +88,7 @@ func Open(ctx context.Context, url string, options Options) (*Store, error) {
 	options.Patience = cmp.Or(options.Patience, time.Minute)
 	options.Connections = cmp.Or(options.Connections, 4)
 	s := &Store{label: Label(url), options: options}
+	s.T = transactions{s}
 	var err error
 	if s.pool, err = newPool(ctx, url, options); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
@@ -102,31 +103,6 @@ func Open(ctx context.Context, url string, options Options) (*Store, error) {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
 	return s, nil
-}
-
-// Read implements reconcile.Store. It yields one snapshot, however long it
-// takes and whatever is applied meanwhile, some rows at a time.
-func (s *Store) Read(ctx context.Context) iter.Seq2[reconcile.Row, error] {
-	return func(yield func(reconcile.Row, error) bool) {
-		if s.missing && !s.closed.Load() {
-			return
-		}
-		stopped := false
-		err := s.reading(ctx, func(c *conn) error {
-			for row, err := range sqlstore.Read(c) {
-				if err != nil {
-					return err
-				}
-				if stopped = !yield(row, nil); stopped {
-					return nil
-				}
-			}
-			return nil
-		})
-		if err != nil && !stopped {
-			yield(reconcile.Row{}, fmt.Errorf("read store: %w", err))
-		}
-	}
 }
 
 // Apply implements reconcile.Store. While it runs, readers go on, and other
@@ -145,74 +121,6 @@ func (s *Store) Apply(ctx context.Context, b reconcile.Batch) (run int64, err er
 		return 0, fmt.Errorf("apply: %w", err)
 	}
 	return run, nil
-}
-
-// Runs implements reconcile.Ledger.
-func (s *Store) Runs(ctx context.Context, limit int) (runs []reconcile.Run, err error) {
-	if s.missing {
-		return nil, nil
-	}
-	err = s.reading(ctx, func(c *conn) error {
-		runs, err = sqlstore.Runs(c, limit)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read ledger: %w", err)
-	}
-	return runs, nil
-}
-
-// Run implements reconcile.Ledger.
-func (s *Store) Run(ctx context.Context, id int64) (run reconcile.Run, err error) {
-	if s.missing {
-		return run, fmt.Errorf("read ledger: run %d: %w", id, reconcile.ErrNoRun)
-	}
-	err = s.reading(ctx, func(c *conn) error {
-		run, err = sqlstore.Run(c, id)
-		return err
-	})
-	if err != nil {
-		return reconcile.Run{}, fmt.Errorf("read ledger: %w", err)
-	}
-	return run, nil
-}
-
-// Forget drops runs from the ledger that are older than before, but never the
-// newest, and the password hashes that only they named. It returns how many
-// runs it dropped; they cannot be taken back any more.
-func (s *Store) Forget(ctx context.Context, before time.Time) (dropped int64, err error) {
-	err = s.writing(ctx, announce+lockTables, func(c *conn) error {
-		dropped, err = sqlstore.Forget(c, before)
-		return err
-	})
-	if err != nil {
-		return 0, fmt.Errorf("forget runs: %w", err)
-	}
-	return dropped, nil
-}
-
-// SetObserved does what a webmail or panel does for its user: it writes what
-// the user owns. While the user's add-on is locked, a change of its
-// configuration is refused by a trigger.
-func (s *Store) SetObserved(ctx context.Context, at schema.Address, o schema.Observed) error {
-	err := s.writing(ctx, "", func(c *conn) error { return sqlstore.SetObserved(c, at, o) })
-	if err != nil {
-		return fmt.Errorf("set what %s owns: %w", at, err)
-	}
-	return nil
-}
-
-// Recorded implements reconcile.Recorder.
-func (s *Store) Recorded() []string { return sqlstore.Recorded }
-
-// MarkBackup writes the state of a user's backup, and nothing else of what is
-// observed.
-func (s *Store) MarkBackup(ctx context.Context, at schema.Address, state string) error {
-	err := s.writing(ctx, "", func(c *conn) error { return sqlstore.MarkBackup(c, at, state) })
-	if err != nil {
-		return fmt.Errorf("mark the backup of %s: %w", at, err)
-	}
-	return nil
 }
 
 // Close implements reconcile.Store. Operations that are running end in peace.

@@ -43,6 +43,35 @@ const farewell = 5 * time.Second
 // commitTimeout is how long a COMMIT may take; then its answer is lost.
 const commitTimeout = 2 * time.Minute
 
+// transactions are those of a store, as sqlstore asks for them.
+type transactions struct{ *Store }
+
+// Snapshot implements sqlstore.Transactions.
+func (t transactions) Snapshot(ctx context.Context, f func(sqlstore.Conn) error) error {
+	return t.Reading(ctx, f)
+}
+
+// Reading implements sqlstore.Transactions.
+func (t transactions) Reading(ctx context.Context, f func(sqlstore.Conn) error) error {
+	switch {
+	case t.closed.Load():
+		return errClosed
+	case t.missing:
+		return f(sqlstore.Nothing{})
+	}
+	return t.reading(ctx, func(c *conn) error { return f(c) })
+}
+
+// Writing implements sqlstore.Transactions.
+func (t transactions) Writing(ctx context.Context, f func(sqlstore.Conn) error) error {
+	return t.writing(ctx, "", func(c *conn) error { return f(c) })
+}
+
+// Alone implements sqlstore.Transactions.
+func (t transactions) Alone(ctx context.Context, f func(sqlstore.Conn) error) error {
+	return t.writing(ctx, announce+lockTables, func(c *conn) error { return f(c) })
+}
+
 // reading runs f in one read transaction.
 func (s *Store) reading(ctx context.Context, f func(*conn) error) error {
 	return s.explain(ctx, s.within(ctx, s.beginning(beginRead), func(c *conn) error {

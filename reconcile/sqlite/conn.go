@@ -76,6 +76,40 @@ func (c *conn) close() {
 	_ = c.db.Close()
 }
 
+// transactions are those of a store, as sqlstore asks for them.
+type transactions struct{ *Store }
+
+// Snapshot implements sqlstore.Transactions. It brings in the last sign-ins.
+func (t transactions) Snapshot(ctx context.Context, f func(sqlstore.Conn) error) error {
+	return t.reads(f, func() error { return t.looking(ctx, t.bringSignIns, func(c *conn) error { return f(c) }) })
+}
+
+// Reading implements sqlstore.Transactions.
+func (t transactions) Reading(ctx context.Context, f func(sqlstore.Conn) error) error {
+	return t.reads(f, func() error { return t.reading(ctx, func(c *conn) error { return f(c) }) })
+}
+
+// reads has f read nothing where there is no file.
+func (t transactions) reads(f func(sqlstore.Conn) error, file func() error) error {
+	switch {
+	case t.closed.Load():
+		return errClosed
+	case t.missing:
+		return f(sqlstore.Nothing{})
+	}
+	return file()
+}
+
+// Writing implements sqlstore.Transactions.
+func (t transactions) Writing(ctx context.Context, f func(sqlstore.Conn) error) error {
+	return t.writing(ctx, func(c *conn) error { return f(c) })
+}
+
+// Alone implements sqlstore.Transactions: SQLite has one writer anyway.
+func (t transactions) Alone(ctx context.Context, f func(sqlstore.Conn) error) error {
+	return t.Writing(ctx, f)
+}
+
 // reading runs f in one read transaction.
 func (s *Store) reading(ctx context.Context, f func(*conn) error) error {
 	return s.looking(ctx, func(*conn) error { return nil }, f)

@@ -11,11 +11,13 @@ import (
 
 	"mailops/reconcile"
 	"mailops/reconcile/internal/sqlstore"
-	"mailops/schema"
 )
 
 // A Gate answers as the mail servers on a file do. It only reads.
-type Gate struct{ store *Store }
+type Gate struct {
+	sqlstore.SharedGate
+	store *Store
+}
 
 var _ reconcile.Gate = (*Gate)(nil)
 
@@ -25,36 +27,13 @@ func OpenGate(ctx context.Context, path string) (*Gate, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open gate: %w", err)
 	}
-	g := &Gate{&Store{path: full, options: Options{ReadOnly: true, BusyTimeout: busyTimeout}, setup: durable}}
+	g := &Gate{store: &Store{path: full, options: Options{ReadOnly: true, BusyTimeout: busyTimeout}, setup: durable}}
+	g.T = transactions{g.store}
 	err = g.store.reading(ctx, func(c *conn) error { return sqlstore.CheckInterface(c) })
 	if err != nil {
 		return nil, fmt.Errorf("open gate: %w", err)
 	}
 	return g, nil
-}
-
-// Access implements reconcile.Gate.
-func (g *Gate) Access(ctx context.Context, users []schema.Address) (access map[schema.Address]reconcile.Access, err error) {
-	err = g.store.reading(ctx, func(c *conn) error {
-		access, err = sqlstore.Access(c, users)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read who may sign in: %w", err)
-	}
-	return access, nil
-}
-
-// ClosedTo implements reconcile.Gate.
-func (g *Gate) ClosedTo(ctx context.Context, sender, recipient schema.Address) (list schema.Address, err error) {
-	err = g.store.reading(ctx, func(c *conn) error {
-		list, err = sqlstore.ClosedTo(c, sender, recipient)
-		return err
-	})
-	if err != nil {
-		return "", fmt.Errorf("read who may post: %w", err)
-	}
-	return list, nil
 }
 
 // watchPace is how often Watch looks whether the file has changed: reading the
