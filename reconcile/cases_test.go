@@ -199,7 +199,7 @@ func TestEveryEffectAndRuleHasAStory(t *testing.T) {
 		told.Write(data)
 	}
 	effects := idsIn(t, `e\.say\(\w+, "([a-z-]+)"`, "effects.go")
-	rules := idsIn(t, `c\.(?:refuse|refuseFor|count)\("([a-z-]+)"`, "guards.go", "addon.go")
+	rules := idsIn(t, `(?:c\.(?:refuse|refuseFor|count|budget)\(|Rule: )"([a-z-]+)"`, "guards.go", "people.go", "addon.go")
 	if len(effects) < 20 || len(rules) < 15 {
 		t.Fatalf("found %d effects and %d rules in the source; are they written differently now?", len(effects), len(rules))
 	}

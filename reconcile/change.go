@@ -37,6 +37,7 @@ type FieldChange struct {
 	Path   string         `json:"path"`
 	Before schema.Value   `json:"before"`
 	After  schema.Value   `json:"after"`
+	Drift  bool           `json:"drift,omitempty"`  // somebody else changed it in the live store, and no commit asks for the change
 	Origin *schema.Origin `json:"origin,omitempty"` // which declaration set After, or stopped setting Before
 }
 
@@ -86,6 +87,8 @@ func Diff(live, want schema.State) []Change {
 	var changes []Change
 	for len(live) > 0 || len(want) > 0 {
 		switch {
+		case len(live) > 0 && len(want) > 0 && live[0] == want[0]:
+			live, want = live[1:], want[1:] // one value: an agent keeps what it has seen to be equal once
 		case len(want) == 0 || len(live) > 0 && live[0].Key().Compare(want[0].Key()) < 0:
 			changes = append(changes, remove(live[0]))
 			live = live[1:]

@@ -52,7 +52,7 @@ func Advance(live schema.State, changes []Change) (schema.State, error) {
 // be reached, and which address ends without a reader. before and after are
 // the whole states, so that what reaches further than one resource is seen.
 func Effects(before, after schema.State, changes []Change) []Effect {
-	e := &effects{before: before, after: after, was: NewRouter(before), will: NewRouter(after), heirs: heirs(changes)}
+	e := &effects{before: before, after: after, was: NewRouter(before), will: NewRouter(after), heirs: heirs(changes), changes: changes}
 	for i := range changes {
 		e.change(&changes[i])
 	}
@@ -68,6 +68,7 @@ type effects struct {
 	before, after schema.State
 	was, will     *Router
 	heirs         map[schema.Address]schema.Address
+	changes       []Change
 	out           []Effect
 }
 
@@ -234,15 +235,80 @@ func (e *effects) add(key schema.Key, was, will *schema.User) {
 // readers finds the addresses that had a reader and end without one, however
 // far away the change is, and new ones that never have any.
 func (e *effects) readers() {
+	near := e.near()
 	for _, r := range e.after {
+		switch r.(type) {
+		case *schema.Alias, *schema.List:
+		default:
+			continue
+		}
 		key := r.Key()
-		if key.Kind != schema.KindAlias && key.Kind != schema.KindList {
+		if near != nil && !near[key.Address()] {
 			continue
 		}
 		if a := key.Address(); !e.will.Reads(a) && (e.was.Reads(a) || !e.was.Exists(a)) {
 			e.say(Severe, "no-reader", key, "%s ends with no reader", a)
 		}
 	}
+}
+
+// near finds the addresses whose mail passes one that changes; nil is all of
+// them, where it would take as long to find out.
+func (e *effects) near() map[schema.Address]bool {
+	if len(e.changes) == 0 {
+		return map[schema.Address]bool{}
+	}
+	if len(e.changes) > many {
+		return nil
+	}
+	catchAlls := make(map[schema.Address]bool) // mail to who knows which addresses passes them
+	for _, r := range []*Router{e.was, e.will} {
+		for _, d := range r.domains {
+			catchAlls[d.CatchAll] = true
+		}
+	}
+	senders := make(map[schema.Address][]schema.Address)
+	for _, s := range []schema.State{e.before, e.after} {
+		for _, r := range s {
+			for _, to := range targets(r) {
+				senders[to] = append(senders[to], r.Key().Address())
+			}
+		}
+	}
+	near := make(map[schema.Address]bool)
+	var open []schema.Address
+	for i := range e.changes {
+		if e.changes[i].Kind == schema.KindDomain {
+			return nil
+		}
+		open = append(open, e.changes[i].Address())
+	}
+	for len(open) > 0 {
+		a := open[len(open)-1]
+		open = open[:len(open)-1]
+		switch {
+		case near[a]:
+			continue
+		case catchAlls[a]:
+			return nil
+		}
+		near[a] = true
+		open = append(open, senders[a]...)
+	}
+	return near
+}
+
+// targets are where a resource sends mail on to.
+func targets(r schema.Resource) []schema.Address {
+	switch r := r.(type) {
+	case *schema.User:
+		return r.Forwarding.To
+	case *schema.Alias:
+		return r.To
+	case *schema.List:
+		return r.Members
+	}
+	return nil
 }
 
 // without returns what is in a and not in b.

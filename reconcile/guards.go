@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"mailops/schema"
 )
@@ -37,6 +38,12 @@ var (
 	named   = []string{"protected", "no-rename", "backup-pop-only", "backup-sharing", "backup-domain", "backup-deactivated", "latest-backup-saved"}
 )
 
+// AboutWhole reports whether a rule is about a plan as a whole, and not about
+// single resources that could be left out.
+func AboutWhole(rule string) bool {
+	return rule == "admin-lockout" || strings.HasPrefix(rule, "budget-") || slices.Contains(counted, rule)
+}
+
 // covers reports whether the allowance is as large as the finding asks, or
 // names what it names. Fewer administrators ask for more of it.
 func (a Allowance) covers(f Finding) bool {
@@ -67,12 +74,11 @@ type check struct {
 
 // Findings holds changes against every rule about plans. after is the state
 // that they lead to.
-func Findings(in Input, after schema.State, changes []Change) []Finding {
+func Findings(in Input, after schema.State, changes []Change) ([]Finding, Counts) {
 	c := &check{Input: in, after: after, changes: changes, heirs: heirs(changes)}
+	tally := c.counted()
 	c.liveShrunk()
-	c.deletes()
-	c.lockouts()
-	c.updates()
+	c.guards(tally)
 	c.admins()
 	c.protected()
 	c.noRename()
@@ -83,7 +89,7 @@ func Findings(in Input, after schema.State, changes []Change) []Finding {
 	slices.SortStableFunc(c.out, func(a, b Finding) int {
 		return cmp.Or(strings.Compare(a.Rule, b.Rule), slices.CompareFunc(a.Keys, b.Keys, schema.Key.Compare))
 	})
-	return c.out
+	return c.out, tally.counts()
 }
 
 func (c *check) refuse(rule, allow string, keys []schema.Key, format string, args ...any) {
@@ -98,61 +104,135 @@ func (c *check) refuseFor(rule string, u *schema.User, format string, args ...an
 	c.refuse(rule, string(u.Address), []schema.Key{u.Key()}, format, args...)
 }
 
-// liveShrunk distrusts a live read that lost more users since the last run
-// than the organization allows: a store that answers with half of its rows
-// must not look like a wish to delete the other half.
+// liveShrunk distrusts a live read; see [Shrunk].
 func (c *check) liveShrunk() {
-	if c.Last == nil {
-		return
-	}
-	now := 0
-	for range c.Live.State.Users() {
-		now++
-	}
-	lost := c.Last.LiveUsers - now
-	if limit := c.Organization.Guards.LiveShrink.Of(c.Last.LiveUsers); lost > limit {
-		c.refuse("live-shrunk", strconv.Itoa(lost), nil,
-			"the live store has %d users, and had %d after run %d: %d are missing, and the guard allows %d (%s)", now, c.Last.LiveUsers, c.Last.ID, lost, limit, c.Organization.Guards.LiveShrink)
+	if f := Shrunk(c.Live.State, c.Runs, c.Organization.Guards); f != nil {
+		c.out = append(c.out, *f)
 	}
 }
 
-// deletes counts users, aliases and lists that go; a user whose mailbox is
-// taken over by a rename does not.
-func (c *check) deletes() {
-	var keys []schema.Key
-	for _, d := range c.changes {
-		if d.Op == OpDelete && d.Kind != schema.KindDomain && !c.inherited(&d) {
-			keys = append(keys, d.Key)
+// Shrunk distrusts a live read that lost more users since the last run, the
+// first of runs, than the organization allows: a store that answers with half of
+// its rows must not look like a wish to delete the other half. nil is trust.
+func Shrunk(live schema.State, runs []Run, guards schema.Guards) *Finding {
+	if len(runs) == 0 {
+		return nil
+	}
+	now, last := 0, runs[0]
+	for range live.Users() {
+		now++
+	}
+	lost := last.LiveUsers - now
+	limit := guards.LiveShrink.Of(last.LiveUsers)
+	if lost <= limit {
+		return nil
+	}
+	return &Finding{Rule: "live-shrunk", Severity: Refuse, Allow: "live-shrunk=" + strconv.Itoa(lost),
+		Text: fmt.Sprintf("the live store has %d users, and had %d after run %d: %d are missing, and the guard allows %d (%s)",
+			now, last.LiveUsers, last.ID, lost, limit, guards.LiveShrink)}
+}
+
+// A tally is what the guards count: the resources that changes delete, lock out
+// and update.
+type tally struct{ deletes, lockouts, updates []schema.Key }
+
+// counted sorts changes by what they count as. A user whose mailbox is taken
+// over by a rename is not deleted.
+func (c *check) counted() tally {
+	var t tally
+	for i := range c.changes {
+		d := &c.changes[i]
+		switch {
+		case d.Kind == schema.KindDomain:
+			continue
+		case d.Op == OpDelete && !c.inherited(d):
+			t.deletes = append(t.deletes, d.Key)
+		case d.Op == OpUpdate:
+			t.updates = append(t.updates, d.Key)
+		}
+		if was, will := d.users(c.Live.State, c.after); locksOut(was, will) {
+			t.lockouts = append(t.lockouts, d.Key)
 		}
 	}
-	c.count("deletes", "deletes %d of %d addresses", c.Organization.Guards.Deletes, keys, countable)
+	return t
+}
+
+func (t tally) counts() Counts {
+	return Counts{Deletes: len(t.deletes), Lockouts: len(t.lockouts), Updates: len(t.updates)}
+}
+
+// guards holds the numbers of a plan against those of one run, and with those of
+// the runs before it against those of the window.
+func (c *check) guards(t tally) {
+	g := c.Organization.Guards
+	isUser := func(k schema.Key) bool { return k.Kind == schema.KindUser }
+	isAddress := func(k schema.Key) bool { return k.Kind != schema.KindDomain }
+	left := Left(c.Live.State, c.Runs, g, c.At)
+	if c.count("deletes", "deletes %d of %d addresses", g.Deletes, t.deletes, isAddress) {
+		c.budget("budget-deletes", "deletes", "deletes %d", t.deletes, left.Deletes)
+	}
+	if c.count("lockouts", "locks out %d of %d users", g.Lockouts, t.lockouts, isUser) {
+		c.budget("budget-lockouts", "lockouts", "locks out %d", t.lockouts, left.Lockouts)
+	}
+	c.count("updates", "changes %d of %d addresses", g.Updates, t.updates, isAddress)
+}
+
+// A BudgetLeft is what the window of the guards still allows.
+type BudgetLeft struct {
+	Since    time.Time `json:"since"` // runs from then on count
+	Deletes  Spending  `json:"deletes"`
+	Lockouts Spending  `json:"lockouts"`
+}
+
+// A Spending is how much of a budget is spent.
+type Spending struct {
+	Spent int `json:"spent"`
+	Limit int `json:"limit"`
+}
+
+// Left is how much more is allowed; never less than 0.
+func (s Spending) Left() int { return max(0, s.Limit-s.Spent) }
+
+// Left works out what the window of the guards still allows at an instant, from
+// the runs in it. Shares are of what there was before the runs of the window, and
+// never less than two plans may do in the smallest organization.
+func Left(live schema.State, runs []Run, guards schema.Guards, at time.Time) BudgetLeft {
+	left := BudgetLeft{Since: at.Add(-time.Duration(guards.Window.Per))}
+	for _, r := range runs {
+		if r.At.After(left.Since) && !r.At.After(at) {
+			left.Deletes.Spent += r.Counts.Deletes
+			left.Lockouts.Spent += r.Counts.Lockouts
+		}
+	}
+	users, addresses := 0, 0
+	for _, r := range live {
+		switch r.(type) {
+		case *schema.User:
+			users++
+			addresses++
+		case *schema.Alias, *schema.List:
+			addresses++
+		}
+	}
+	left.Deletes.Limit = max(2*int(guards.Deletes.AtLeast), guards.Window.Deletes.Of(addresses+left.Deletes.Spent))
+	left.Lockouts.Limit = max(2*int(guards.Lockouts.AtLeast), guards.Window.Lockouts.Of(users+left.Deletes.Spent))
+	return left
+}
+
+// budget refuses what goes over the budget of the window. The guard of one run
+// judges a plan alone; without this one, a small plan every minute would pass.
+// Who lifts that guard for a plan, means the plan.
+func (c *check) budget(rule, guard, does string, touched []schema.Key, s Spending) {
+	if len(touched) <= s.Left() || c.Organization.Guards.Window.Per == 0 {
+		return
+	}
+	c.refuse(rule, "", touched, "the plan "+does+", and of the %d that all runs of %s may, %d are done", len(touched), s.Limit, c.Organization.Guards.Window.Per, s.Spent)
+	c.out[len(c.out)-1].Allow = guard + "=" + strconv.Itoa(len(touched))
 }
 
 // inherited reports whether a deleted user's mailbox goes on under a new name.
 func (c *check) inherited(d *Change) bool {
 	return d.Kind == schema.KindUser && d.Op == OpDelete && c.heirs[d.Address()] != ""
-}
-
-// updates counts users, aliases and lists that change.
-func (c *check) updates() {
-	var keys []schema.Key
-	for _, u := range c.changes {
-		if u.Op == OpUpdate && u.Kind != schema.KindDomain {
-			keys = append(keys, u.Key)
-		}
-	}
-	c.count("updates", "changes %d of %d addresses", c.Organization.Guards.Updates, keys, countable)
-}
-
-// lockouts counts users who lose every way to sign in, or to send.
-func (c *check) lockouts() {
-	var keys []schema.Key
-	for _, u := range c.changes {
-		if was, will := u.users(c.Live.State, c.after); locksOut(was, will) {
-			keys = append(keys, u.Key)
-		}
-	}
-	c.count("lockouts", "locks out %d of %d users", c.Organization.Guards.Lockouts, keys, func(k schema.Key) bool { return k.Kind == schema.KindUser })
 }
 
 func locksOut(was, will *schema.User) bool {
@@ -162,12 +242,14 @@ func locksOut(was, will *schema.User) bool {
 	return len(was.SignInWays()) > 0 && len(will.SignInWays()) == 0 || was.CanSend() && !will.CanSend()
 }
 
-func countable(k schema.Key) bool { return k.Kind != schema.KindDomain }
-
 // count holds a number of touched resources against a guard: of the whole, and
-// of each domain, so that many small domains cannot go one by one.
-func (c *check) count(rule, does string, guard schema.Guard, touched []schema.Key, counts func(schema.Key) bool) {
-	total := 0
+// of each domain, so that many small domains cannot go one by one. It
+// reports whether it lets them pass.
+func (c *check) count(rule, does string, guard schema.Guard, touched []schema.Key, counts func(schema.Key) bool) bool {
+	if len(touched) == 0 {
+		return true
+	}
+	total, found := 0, len(c.out)
 	byDomain := make(map[string]int)
 	for _, r := range c.Live.State {
 		if k := r.Key(); counts(k) {
@@ -177,7 +259,7 @@ func (c *check) count(rule, does string, guard schema.Guard, touched []schema.Ke
 	}
 	if limit := guard.Limit(total); len(touched) > limit {
 		c.refuse(rule, strconv.Itoa(len(touched)), touched, "the plan "+does+", and the guard allows %d (max %s, atLeast %d)", len(touched), total, limit, guard.Max, guard.AtLeast)
-		return
+		return false
 	}
 	inDomain := make(map[string][]schema.Key)
 	for _, k := range touched {
@@ -189,6 +271,7 @@ func (c *check) count(rule, does string, guard schema.Guard, touched []schema.Ke
 			c.refuse(rule, strconv.Itoa(len(keys)), keys, "the plan "+does+" in %s, and the guard allows %d there (max %s, atLeast %d)", len(keys), byDomain[domain], domain, limit, guard.Max, guard.AtLeast)
 		}
 	}
+	return len(c.out) == found
 }
 
 func sortedKeys[V any](m map[string]V) []string {
@@ -198,112 +281,4 @@ func sortedKeys[V any](m map[string]V) []string {
 	}
 	slices.Sort(out)
 	return out
-}
-
-// admins: enough administrators can sign in afterwards, and never none.
-func (c *check) admins() {
-	before, beforeWithPassword := signedInAdmins(c.Live.State)
-	after, afterWithPassword := signedInAdmins(c.after)
-	least := int(c.Organization.Guards.MinAdmins)
-	switch {
-	case len(c.changes) == 0:
-	case after == 0 && before > 0:
-		c.refuse("admin-lockout", "", nil, "the plan leaves no administrator who can sign in")
-	case afterWithPassword == 0 && beforeWithPassword > 0:
-		c.refuse("admin-lockout", "", nil, "the plan leaves no administrator who can sign in: none of the %d that it leaves has a password", after)
-	case after < least:
-		c.refuse("min-admins", strconv.Itoa(after), nil, "`minAdmins: %d` asks for administrators who can sign in, and the plan leaves %d", least, after)
-	}
-}
-
-// signedInAdmins counts the administrators who have a way to sign in, and those
-// of them who have a password too. Passwords may be elsewhere, as in a first
-// plan, so their absence counts only once somebody had one.
-func signedInAdmins(s schema.State) (all, withPassword int) {
-	for u := range s.Users() {
-		if !u.IsAdmin() || len(u.SignInWays()) == 0 {
-			continue
-		}
-		all++
-		if u.Password != "" {
-			withPassword++
-		}
-	}
-	return all, withPassword
-}
-
-// protected: some addresses are never deleted, locked out or cut off from mail.
-func (c *check) protected() {
-	protected := make(map[schema.Address]bool, len(c.Organization.Protected))
-	for _, a := range c.Organization.Protected {
-		protected[a] = true
-	}
-	for i := range c.changes {
-		d := &c.changes[i]
-		if !protected[d.Address()] {
-			continue
-		}
-		if does := c.harms(d); does != "" {
-			c.refuse("protected", d.Name, []schema.Key{d.Key}, "%s is protected, and the plan %s", d.Name, does)
-		}
-	}
-}
-
-func (c *check) harms(d *Change) string {
-	was, will := d.users(c.Live.State, c.after)
-	switch {
-	case c.inherited(d):
-		return "renames it to " + string(c.heirs[d.Address()])
-	case d.Op == OpDelete:
-		return "deletes it"
-	case locksOut(was, will):
-		return "locks it out"
-	case was != nil && will != nil && was.AcceptsMail() && !will.AcceptsMail():
-		return "refuses its mail"
-	}
-	return ""
-}
-
-// noRename: a delete and a create that look like one person are most likely a
-// rename, which a mailbox does not survive.
-func (c *check) noRename() {
-	byName, byLocal := c.created()
-	for _, d := range c.changes {
-		was, ok := c.Live.State.Find(d.Key).(*schema.User)
-		if !ok || d.Op != OpDelete || c.inherited(&d) {
-			continue
-		}
-		u, why := byName[strings.ToLower(was.Name)], "name"
-		if u == nil {
-			u, why = byLocal[was.Address.Local()], "local part"
-		}
-		if u != nil {
-			c.refuse("no-rename", string(was.Address), []schema.Key{was.Key(), u.Key()},
-				"%s is deleted and %s is created with the same %s: this looks like a rename, and would lose the mail; declare `renamedFrom: %s` for %s", was.Address, u.Address, why, was.Address, u.Address)
-		}
-	}
-}
-
-// created indexes the users that come from nothing: those that the plan creates,
-// and those that are wanted and lie outside of its scope. Half of a rename in
-// one plan, and half in the next, is a rename.
-func (c *check) created() (byName, byLocal map[string]*schema.User) {
-	byName, byLocal = make(map[string]*schema.User), make(map[string]*schema.User)
-	add := func(u *schema.User) {
-		byLocal[u.Address.Local()] = u
-		if u.Name != "" {
-			byName[strings.ToLower(u.Name)] = u
-		}
-	}
-	for u := range c.Want.Users() {
-		if u.RenamedFrom == "" && c.Live.State.Find(u.Key()) == nil {
-			add(u)
-		}
-	}
-	for _, d := range c.changes {
-		if u, ok := c.after.Find(d.Key).(*schema.User); ok && d.Op == OpCreate && d.From == "" {
-			add(u)
-		}
-	}
-	return byName, byLocal
 }

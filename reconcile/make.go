@@ -15,6 +15,8 @@ import (
 type Input struct {
 	Live         Live
 	Want         schema.State
+	WantDigest   string       // of all that is asked for; "" when it is that of Want, and not worked out yet
+	Base         schema.State // what the commit in force asks for: what differs from it in nothing but live is drift; nil: not known
 	Organization schema.Organization
 	At           time.Time      // the instant that the want was resolved at
 	Revision     string         // of the declarations
@@ -23,7 +25,7 @@ type Input struct {
 	Allow        []Allowance
 	Only         []string   // patterns of KIND/NAME; none: all
 	Exclude      []string   // patterns of KIND/NAME
-	Last         *Run       // the last run of the store; nil: none
+	Runs         []Run      // the last run of the store, and those before it that the guards' window reaches; newest first
 	Provenance   Provenance // nil: changes carry no origins
 	Notes        []Finding  // findings of the caller's own
 	Recorded     []string   // the fields that the store only records; see [Recorder]
@@ -99,17 +101,22 @@ func moved(c *Change, live schema.Resource) string {
 
 // plan puts changes together with what they mean and what the rules say.
 func (in Input) plan(changes []Change, after schema.State) *Plan {
-	p := &Plan{Revision: in.Revision, Want: in.Want.Digest(), Store: in.Store, At: in.At.UTC().Round(0), Changes: changes}
+	if in.WantDigest == "" {
+		in.WantDigest = in.Want.Digest()
+	}
+	p := &Plan{Revision: in.Revision, Want: in.WantDigest, Store: in.Store, At: in.At.UTC().Round(0), Changes: changes}
 	if p.Changes == nil {
 		p.Changes = []Change{}
 	}
-	if in.Provenance != nil {
-		for i := range p.Changes {
+	for i := range p.Changes {
+		MarkDrift(&p.Changes[i], in.Base, in.Want)
+		if in.Provenance != nil {
 			p.Changes[i].trace(in.Provenance)
 		}
 	}
 	p.Effects = append([]Effect{}, Effects(in.Live.State, after, changes)...)
-	p.Findings = append(append([]Finding{}, in.Notes...), Findings(in, after, changes)...)
+	findings, counts := Findings(in, after, changes)
+	p.Findings, p.Counts = append(append([]Finding{}, in.Notes...), findings...), counts
 	p.Recorded = recorded(p.Changes, in.Recorded)
 	p.Seal()
 	return p
@@ -155,12 +162,16 @@ func LeaveAlone(want, live schema.State, unmanaged []string) schema.State {
 		}
 	}
 	out := slices.Clone(want)
+	cursor := live
 	for i, r := range out {
 		u, ok := r.(*schema.User)
 		if !ok {
 			continue
 		}
-		is := live.Find(u.Key())
+		var is schema.Resource
+		if is, cursor = cursor.Next(r); is == r {
+			continue
+		}
 		if is == nil && renames(u, want, live) {
 			is = live.Find(userKey(u.RenamedFrom))
 		}
@@ -285,13 +296,22 @@ func (e *RefusedError) Error() string {
 // Unwrap returns ErrRefused.
 func (e *RefusedError) Unwrap() error { return ErrRefused }
 
+// An Execution is how a plan is carried out.
+type Execution struct {
+	At      time.Time
+	Actor   string         // who asked
+	Secrets schema.Secrets // the hashes that the plan sets; see [Batch]
+	Epoch   int64          // of an agent; see [Batch]
+	Whole   bool           // the plan is all that its revision asks for; see [Run]
+}
+
 // Apply carries a plan out and returns the id of the run. A plan that a finding
 // refuses is a *RefusedError, and nothing is asked of the store; other errors
 // are those of [Store.Apply].
-func Apply(ctx context.Context, s Store, p *Plan, secrets schema.Secrets, actor string, at time.Time) (int64, error) {
+func Apply(ctx context.Context, s Store, p *Plan, x Execution) (int64, error) {
 	if refusals := p.Refusals(); len(refusals) > 0 {
 		return 0, &RefusedError{refusals}
 	}
-	run := Run{At: at, Actor: actor, Revision: p.Revision, Plan: p.ID, Undoes: p.Undoes, Summary: p.Summary, Changes: p.Changes}
-	return s.Apply(ctx, Batch{Run: run, Secrets: secrets})
+	run := Run{At: x.At, Actor: x.Actor, Revision: p.Revision, Plan: p.ID, Undoes: p.Undoes, Summary: p.Summary, Counts: p.Counts, Whole: x.Whole, Changes: p.Changes}
+	return s.Apply(ctx, Batch{Run: run, Secrets: x.Secrets, Epoch: x.Epoch})
 }

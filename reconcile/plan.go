@@ -29,6 +29,7 @@ type Plan struct {
 	At       time.Time `json:"at"`       // the instant that the want was resolved at
 	Undoes   int64     `json:"undoes,omitempty"`
 	Summary  Summary   `json:"summary"`
+	Counts   Counts    `json:"counts"`
 	Changes  []Change  `json:"changes"`
 	Effects  []Effect  `json:"effects"`
 	Findings []Finding `json:"findings"`
@@ -56,6 +57,13 @@ func Summarize(changes []Change) Summary {
 		}
 	}
 	return s
+}
+
+// Counts is what the guards count of a plan.
+type Counts struct {
+	Deletes  int `json:"deletes"`  // users, aliases and lists that go; a renamed user does not
+	Lockouts int `json:"lockouts"` // users who lose every way to sign in, or to send
+	Updates  int `json:"updates"`  // users, aliases and lists that change
 }
 
 // Total is the number of changes.

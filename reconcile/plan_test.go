@@ -202,7 +202,7 @@ func TestApply(t *testing.T) {
 	live, want := "domain acme.example\nuser ana@acme.example role=admin", "- user ana@acme.example"
 	in := reconcile.Input{At: now, Organization: org, Revision: "r"}
 	store := &rows{}
-	_, err := reconcile.Apply(t.Context(), store, planOf(t, live, want, in), nil, "ana", now)
+	_, err := reconcile.Apply(t.Context(), store, planOf(t, live, want, in), reconcile.Execution{At: now, Actor: "ana"})
 	wantErr := "admin-lockout: the plan leaves no administrator who can sign in\n" +
 		"deletes: the plan deletes 1 of 1 addresses, and the guard allows 0 (max 0%, atLeast 0); --allow deletes=1 lifts it for this plan"
 	if !errors.Is(err, reconcile.ErrRefused) || err.Error() != wantErr || store.batch.Plan != "" {
@@ -210,11 +210,11 @@ func TestApply(t *testing.T) {
 	}
 	in.Allow = []reconcile.Allowance{{Rule: "deletes", Value: "1"}}
 	plan := planOf(t, "user boss@acme.example role=admin\n"+live, want, in)
-	run, err := reconcile.Apply(t.Context(), store, plan, nil, "ana", now)
+	run, err := reconcile.Apply(t.Context(), store, plan, reconcile.Execution{At: now, Actor: "ana"})
 	if err != nil || run != 8 {
 		t.Fatalf("run %d, error %v", run, err)
 	}
-	wantRun := reconcile.Run{At: now, Actor: "ana", Revision: "r", Plan: plan.ID, Summary: reconcile.Summary{Delete: 1}, Changes: plan.Changes}
+	wantRun := reconcile.Run{At: now, Actor: "ana", Revision: "r", Plan: plan.ID, Summary: reconcile.Summary{Delete: 1}, Counts: reconcile.Counts{Deletes: 1}, Changes: plan.Changes}
 	if diff := cmp.Diff(wantRun, store.batch.Run); diff != "" {
 		t.Errorf("run (-want +got):\n%s", diff)
 	}

@@ -33,25 +33,52 @@ const (
 	Shown     HopKind = "shown"    // a station that another branch of the way shows; Next is there
 )
 
-// A Router follows mail through a state.
+// A Router follows mail through a state. It belongs to one goroutine.
 type Router struct {
-	addresses map[schema.Address]schema.Resource
+	state     schema.State
 	domains   map[string]*schema.Domain
-	readable  map[schema.Address]bool // answers of Reads for all addresses that the state names
+	asked     int                                // how many addresses have been looked up
+	addresses map[schema.Address]schema.Resource // once many have been
+	readable  map[schema.Address]bool            // answers of Reads for all addresses that the state names, once many have been asked for
 }
+
+// many is how often one looks into a state before it pays to take it apart.
+const many = 2000
 
 // NewRouter prepares a state for routing.
 func NewRouter(s schema.State) *Router {
-	r := &Router{addresses: make(map[schema.Address]schema.Resource, len(s)), domains: make(map[string]*schema.Domain)}
+	r := &Router{state: s, domains: make(map[string]*schema.Domain)}
 	for _, resource := range s {
-		if d, ok := resource.(*schema.Domain); ok {
-			r.domains[d.Name] = d
-			continue
+		d, ok := resource.(*schema.Domain)
+		if !ok {
+			break // domains come first
 		}
+		r.domains[d.Name] = d
+	}
+	return r
+}
+
+// at returns the user, alias or list of an address; nil when there is none.
+func (r *Router) at(a schema.Address) schema.Resource {
+	if r.asked++; r.addresses == nil && r.asked > many {
+		r.index()
+	}
+	if r.addresses != nil {
+		return r.addresses[a]
+	}
+	for _, kind := range schema.LiveKinds[1:] {
+		if is := r.state.Find(schema.Key{Kind: kind, Name: string(a)}); is != nil {
+			return is
+		}
+	}
+	return nil
+}
+
+func (r *Router) index() {
+	r.addresses = make(map[schema.Address]schema.Resource, len(r.state))
+	for _, resource := range r.state[len(r.domains):] {
 		r.addresses[resource.Key().Address()] = resource
 	}
-	r.findReaders()
-	return r
 }
 
 // Route returns where mail to an address ends up. A station that sends mail on
@@ -81,7 +108,7 @@ func (r *Router) follow(to schema.Address, passed map[schema.Address]HopKind) Ho
 
 // station says what an address is, and where its mail goes next.
 func (r *Router) station(to schema.Address) (HopKind, []schema.Address) {
-	switch at := r.addresses[to].(type) {
+	switch at := r.at(to).(type) {
 	case *schema.User:
 		switch {
 		case !at.AcceptsMail():
@@ -108,16 +135,42 @@ func (r *Router) station(to schema.Address) (HopKind, []schema.Address) {
 // Reads reports whether mail to an address reaches somebody: a mailbox that its
 // user can open, or somebody outside.
 func (r *Router) Reads(to schema.Address) bool {
-	if answer, ok := r.readable[to]; ok {
-		return answer
+	if r.readable == nil && r.asked > many {
+		r.findReaders()
 	}
-	is, next := r.station(to)
-	return is == Outside || slices.ContainsFunc(next, r.Reads)
+	if r.readable != nil {
+		if answer, ok := r.readable[to]; ok {
+			return answer
+		}
+		is, next := r.station(to)
+		return is == Outside || slices.ContainsFunc(next, r.Reads)
+	}
+	passed := map[schema.Address]bool{to: true}
+	for open := []schema.Address{to}; len(open) > 0; {
+		to, open = open[len(open)-1], open[:len(open)-1]
+		is, next := r.station(to)
+		if r.read(to, is) {
+			return true
+		}
+		for _, n := range next {
+			if !passed[n] {
+				passed[n] = true
+				open = append(open, n)
+			}
+		}
+	}
+	return false
+}
+
+// read reports whether mail is read at a station itself.
+func (r *Router) read(at schema.Address, is HopKind) bool {
+	return is == Outside || is == Delivered && r.opens(at)
 }
 
 // findReaders fills readable by going against the way of the mail, from where
 // it is read: each station once, whatever circles there are.
 func (r *Router) findReaders() {
+	r.index()
 	senders := make(map[schema.Address][]schema.Address)
 	r.readable = make(map[schema.Address]bool, len(r.addresses))
 	var read []schema.Address
@@ -128,7 +181,7 @@ func (r *Router) findReaders() {
 			continue
 		}
 		is, next := r.station(to)
-		r.readable[to] = is == Outside || is == Delivered && r.opens(to)
+		r.readable[to] = r.read(to, is)
 		if r.readable[to] {
 			read = append(read, to)
 		}
@@ -162,7 +215,7 @@ func (r *Router) named() []schema.Address {
 
 // opens reports whether a user can open their mailbox.
 func (r *Router) opens(a schema.Address) bool {
-	u, ok := r.addresses[a].(*schema.User)
+	u, ok := r.at(a).(*schema.User)
 	return ok && len(u.SignInWays()) > 0
 }
 
@@ -170,4 +223,4 @@ func (r *Router) opens(a schema.Address) bool {
 func (r *Router) IsOurs(a schema.Address) bool { return r.domains[a.Domain()] != nil }
 
 // Exists reports whether an address is a user, an alias or a list.
-func (r *Router) Exists(a schema.Address) bool { return r.addresses[a] != nil }
+func (r *Router) Exists(a schema.Address) bool { return r.at(a) != nil }

@@ -41,6 +41,14 @@ type Ledger interface {
 	// limit of them, all when limit is 0.
 	Runs(ctx context.Context, limit int) ([]Run, error)
 
+	// Since returns the runs since a time, newest first, without their changes, and
+	// the newest in any case.
+	Since(ctx context.Context, since time.Time) ([]Run, error)
+
+	// History returns the newest runs that changed what has a name, newest first, at
+	// most limit of them, each with the changes of that name alone.
+	History(ctx context.Context, name string, limit int) ([]Run, error)
+
 	// Run returns one run with its changes, in the order in which they were
 	// carried out. An unknown id is an error that wraps ErrNoRun.
 	Run(ctx context.Context, id int64) (Run, error)
@@ -63,6 +71,7 @@ type Row struct {
 type Batch struct {
 	Run                    // what the ledger records; ID and LiveUsers are set by the store
 	Secrets schema.Secrets // hashes for the fingerprints that the changes set; those that the store remembers may be missing
+	Epoch   int64          // of the agent that applies; when it is not the store's, the error wraps ErrFenced. 0: no agent
 }
 
 // A Run is one apply, as the ledger remembers it.
@@ -74,7 +83,9 @@ type Run struct {
 	Plan      string    `json:"plan"`               // the plan's id
 	Undoes    int64     `json:"undoes,omitempty"`   // the run that it took back
 	Summary   Summary   `json:"summary"`
-	LiveUsers int       `json:"liveUsers"` // how many users the store had when it was done
+	Counts    Counts    `json:"counts"`
+	Whole     bool      `json:"whole,omitempty"` // all that the revision asks for is live after it: nothing was left out or waits
+	LiveUsers int       `json:"liveUsers"`       // how many users the store had when it was done
 	Changes   []Change  `json:"changes,omitempty"`
 }
 

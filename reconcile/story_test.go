@@ -2,6 +2,7 @@ package reconcile_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -170,6 +171,12 @@ func organizationLine(org *schema.Organization, name string, args []string) (err
 		org.Unmanaged = args
 	case "backup-pop-only":
 		org.Rules.BackupPOPOnly = args[0]
+	case "window": // window 24h 10% 20%: deletes and lockouts
+		if len(args) != 3 {
+			return fmt.Errorf("window: want 24h 10%% 20%%")
+		}
+		w := &org.Guards.Window
+		err = errors.Join(w.Per.UnmarshalText([]byte(args[0])), w.Deletes.UnmarshalText([]byte(args[1])), w.Lockouts.UnmarshalText([]byte(args[2])))
 	case "protected":
 		for _, a := range args {
 			org.Protected = append(org.Protected, schema.Address(a))
@@ -218,9 +225,12 @@ func ask(t *testing.T, in reconcile.Input, flags []string) reconcile.Input {
 			in.Exclude = append(in.Exclude, value)
 		case "--actor":
 			in.Actor = schema.Address(value)
+		case "--spent": // deletes and lockouts of a run an hour ago
+			n, _ := strconv.Atoi(value)
+			in.Runs = append(in.Runs, reconcile.Run{ID: 6, At: now.Add(-time.Hour), LiveUsers: 1, Counts: reconcile.Counts{Deletes: n, Lockouts: n}})
 		case "--last":
 			users, _ := strconv.Atoi(value)
-			in.Last = &reconcile.Run{ID: 7, LiveUsers: users}
+			in.Runs = []reconcile.Run{{ID: 7, LiveUsers: users}}
 		default:
 			t.Fatalf("unknown flag %s", flags[0])
 		}

@@ -118,6 +118,26 @@ func (s State) Find(key Key) Resource {
 	return s[i]
 }
 
+// Next returns the resource of r's key, nil when there is none, and the rest of
+// the state from there on: for walking through two states side by side, where
+// most resources are one value in both.
+func (s State) Next(r Resource) (Resource, State) {
+	if len(s) > 0 && s[0] == r {
+		return r, s[1:]
+	}
+	key := r.Key()
+	for len(s) > 0 {
+		switch c := s[0].Key().Compare(key); {
+		case c == 0:
+			return s[0], s[1:]
+		case c > 0:
+			return nil, s
+		}
+		s = s[1:]
+	}
+	return nil, nil
+}
+
 // Users yields the users of the state, in order.
 func (s State) Users() func(yield func(*User) bool) {
 	return func(yield func(*User) bool) {

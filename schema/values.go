@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // An Address is local@domain in canonical form: lower case, Unicode NFC, the
@@ -156,6 +157,51 @@ func (p Percent) MarshalText() ([]byte, error) { return []byte(p.String()), nil 
 // UnmarshalText reads what MarshalText prints.
 func (p *Percent) UnmarshalText(text []byte) (err error) {
 	*p, err = ParsePercent(string(text))
+	return err
+}
+
+// A Duration is a length of time in whole minutes; a day is 24 hours.
+type Duration time.Duration
+
+// durationUnits are the units of [Duration], the largest first.
+var durationUnits = []struct {
+	name string
+	size time.Duration
+}{{"d", 24 * time.Hour}, {"h", time.Hour}, {"m", time.Minute}}
+
+// ParseDuration reads a length such as 90m, 24h or 7d.
+func ParseDuration(s string) (Duration, error) {
+	for _, u := range durationUnits {
+		number, ok := strings.CutSuffix(s, u.name)
+		n, err := strconv.ParseUint(number, 10, 17) // the law's longest is 99999d
+		if ok && err == nil && n > 0 {
+			return Duration(time.Duration(n) * u.size), nil
+		}
+	}
+	return 0, fmt.Errorf("%q is not a length of time such as 24h", s)
+}
+
+// String prints the length so that ParseDuration gives it back; "" for none.
+func (d Duration) String() string {
+	for _, u := range durationUnits {
+		oneDay := time.Duration(d) == 24*time.Hour // is better said in hours
+		if d > 0 && time.Duration(d)%u.size == 0 && !(oneDay && u.name == "d") {
+			return strconv.FormatInt(int64(time.Duration(d)/u.size), 10) + u.name
+		}
+	}
+	return ""
+}
+
+// MarshalText prints the length as in declarations.
+func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
+
+// UnmarshalText reads what MarshalText prints.
+func (d *Duration) UnmarshalText(text []byte) (err error) {
+	if len(text) == 0 {
+		*d = 0
+		return nil
+	}
+	*d, err = ParseDuration(string(text))
 	return err
 }
 

@@ -130,7 +130,10 @@ func (a *app) apply(ctx context.Context, p *planned) (int64, []schema.Address, e
 		return 0, nil, err
 	}
 	defer s.Close()
-	run, err := reconcile.Apply(ctx, s, p.Plan, p.want.Secrets, cmp.Or(string(p.in.Actor), a.env["USER"]), a.now().UTC())
+	run, err := reconcile.Apply(ctx, s, p.Plan, reconcile.Execution{
+		At: a.now().UTC(), Actor: cmp.Or(string(p.in.Actor), a.env["USER"]), Secrets: p.want.Secrets,
+		Whole: p.whole,
+	})
 	if err != nil {
 		return 0, nil, err
 	}
@@ -152,7 +155,7 @@ func (a *app) applyFile(ctx context.Context, file string, flags planFlags) error
 	if err != nil {
 		return err
 	}
-	in, err := a.input(ctx, toWrite)
+	in, err := a.input(ctx, toWrite, w.Organization)
 	if err != nil {
 		return err
 	}
@@ -175,8 +178,8 @@ func (a *app) applyFile(ctx context.Context, file string, flags planFlags) error
 		return err
 	}
 	p.Effects = append([]reconcile.Effect{}, reconcile.Effects(in.Live.State, after, p.Changes)...)
-	p.Findings = reconcile.Findings(in, after, p.Changes)
-	return a.carryOut(ctx, &planned{p, in, w}, flags, true)
+	p.Findings, p.Counts = reconcile.Findings(in, after, p.Changes)
+	return a.carryOut(ctx, &planned{Plan: p, in: in, want: w}, flags, true)
 }
 
 // unused refuses a plan that a run has carried out: what came after that run,

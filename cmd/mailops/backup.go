@@ -70,14 +70,15 @@ func (a *app) backup(ctx context.Context, user string, flags backupFlags) error 
 	if err != nil {
 		return err
 	}
-	in, err := a.input(ctx, toWrite)
+	org, _ := resolve.Organization(decls)
+	in, err := a.input(ctx, toWrite, org)
 	if err != nil {
 		return err
 	}
 	if in.Allow, err = allowances(flags.allow); err != nil {
 		return err
 	}
-	in.Organization, _ = resolve.Organization(decls)
+	in.Organization = org
 	if err := a.backupAllowed(in, o); err != nil {
 		return err
 	}
@@ -222,7 +223,7 @@ func (a *app) backupVerify(ctx context.Context, what, to string) error {
 // markDamaged takes back that a user is backed up, so that nobody is deleted
 // whose mail is not kept.
 func (a *app) markDamaged(ctx context.Context, address schema.Address) error {
-	in, err := a.input(ctx, toRead)
+	in, err := a.input(ctx, toRead, schema.Organization{})
 	if err != nil || in.Live.Observed[address].Backup != backup.StateCompleted {
 		return err
 	}

@@ -82,7 +82,7 @@ func (a *app) explainValue(ctx context.Context, subject string) error {
 	if err != nil {
 		return err
 	}
-	in, err := a.input(ctx, toRead)
+	in, err := a.input(ctx, toRead, w.Organization)
 	if err != nil {
 		return err
 	}
@@ -239,7 +239,7 @@ func (a *app) route(ctx context.Context, to string) error {
 	if err != nil {
 		return err
 	}
-	in, err := a.input(ctx, toRead)
+	in, err := a.input(ctx, toRead, w.Organization)
 	if err != nil {
 		return err
 	}

@@ -127,7 +127,7 @@ func (a *app) planUndo(ctx context.Context, id string, flags planFlags) (*planne
 	if err != nil {
 		return nil, err
 	}
-	in, err := a.input(ctx, toRead)
+	in, err := a.input(ctx, toRead, w.Organization)
 	if err != nil {
 		return nil, err
 	}
@@ -151,7 +151,7 @@ func (a *app) planUndo(ctx context.Context, id string, flags planFlags) (*planne
 	if err != nil {
 		return nil, err
 	}
-	return &planned{p, in, &resolve.Want{Secrets: w.Secrets}}, nil
+	return &planned{Plan: p, in: in, want: &resolve.Want{Secrets: w.Secrets}}, nil
 }
 
 // standing refuses a run that a later one took back, unless that one was taken

@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mailops/reconcile"
+	"mailops/schema"
 	"mailops/schema/load"
 	"mailops/schema/load/edit"
 )
@@ -28,7 +29,7 @@ func (a *app) importCommand() *cobra.Command {
 }
 
 func (a *app) importTo(ctx context.Context, dir, name string) error {
-	in, err := a.input(ctx, toRead)
+	in, err := a.input(ctx, toRead, schema.Organization{})
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -69,8 +70,9 @@ func (a *app) planCommand() *cobra.Command {
 // A planned is a plan with what it was made from.
 type planned struct {
 	*reconcile.Plan
-	in   reconcile.Input
-	want *resolve.Want
+	in    reconcile.Input
+	want  *resolve.Want
+	whole bool // it is all that the declarations ask for now
 }
 
 // plan makes the plan from the declarations to the live store.
@@ -79,7 +81,7 @@ func (a *app) plan(ctx context.Context, flags planFlags, how access) (*planned, 
 	if err != nil {
 		return nil, err
 	}
-	in, err := a.input(ctx, how)
+	in, err := a.input(ctx, how, w.Organization)
 	if err != nil {
 		return nil, err
 	}
@@ -95,7 +97,7 @@ func (a *app) plan(ctx context.Context, flags planFlags, how access) (*planned, 
 	if err != nil {
 		return nil, usageError{err, true}
 	}
-	return &planned{p, in, w}, nil
+	return &planned{Plan: p, in: in, want: w, whole: len(in.Only)+len(in.Exclude) == 0 && a.at == ""}, nil
 }
 
 // matching makes sure that every pattern names something: a misspelt one would
@@ -117,8 +119,9 @@ func matching(in reconcile.Input) error {
 	return nil
 }
 
-// input reads what a plan needs to know of the live store.
-func (a *app) input(ctx context.Context, how access) (reconcile.Input, error) {
+// input reads what a plan needs to know of the live store, and of its ledger what
+// the guards of the organization ask for.
+func (a *app) input(ctx context.Context, how access, org schema.Organization) (reconcile.Input, error) {
 	defer a.progress("reading the live store")()
 	var in reconcile.Input
 	if a.actor != "" {
@@ -140,10 +143,7 @@ func (a *app) input(ctx context.Context, how access) (reconcile.Input, error) {
 	if in.Live, err = reconcile.ReadLive(ctx, s); err != nil {
 		return in, err
 	}
-	runs, err := s.Runs(ctx, 1)
-	if len(runs) > 0 {
-		in.Last = &runs[0]
-	}
+	in.Runs, err = s.Since(ctx, a.now().Add(-time.Duration(org.Guards.Window.Per)))
 	return in, err
 }
 

@@ -129,12 +129,18 @@ func (e ruleExample) findings(t *testing.T, w *resolve.Want) []reconcile.Finding
 	if err != nil {
 		t.Fatal(err)
 	}
-	in := reconcile.Input{Live: live, Want: w.State, Organization: w.Organization, At: ruleTime, Store: "mem:", Last: &runs[0], Notes: notes(w)}
-	if args := e.rule.Args; len(args) > 0 {
-		if len(args) != 2 || args[0] != "--actor" {
-			t.Fatalf("args %q: want --actor ADDRESS", args)
-		}
+	in := reconcile.Input{Live: live, Want: w.State, Organization: w.Organization, At: ruleTime, Store: "mem:", Runs: runs, Notes: notes(w)}
+	switch args := e.rule.Args; {
+	case len(args) == 2 && args[0] == "--actor":
 		in.Actor = schema.Address(args[1])
+	case len(args) == 2 && args[0] == "--spent":
+		n, err := strconv.Atoi(args[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		in.Runs = append(in.Runs, reconcile.Run{At: ruleTime.Add(-time.Hour), Counts: reconcile.Counts{Deletes: n, Lockouts: n}})
+	case len(args) > 0:
+		t.Fatalf("args %q: want --actor ADDRESS or --spent N", args)
 	}
 	p, err := reconcile.New(in)
 	if err != nil {
@@ -177,7 +183,7 @@ func apply(t *testing.T, s reconcile.Store, w *resolve.Want) {
 	t.Helper()
 	p, err := reconcile.New(reconcile.Input{Want: w.State, Organization: w.Organization, At: ruleTime})
 	if err == nil {
-		_, err = reconcile.Apply(t.Context(), s, p, w.Secrets, "", ruleTime)
+		_, err = reconcile.Apply(t.Context(), s, p, reconcile.Execution{At: ruleTime, Secrets: w.Secrets})
 	}
 	if err != nil {
 		t.Fatal(err)

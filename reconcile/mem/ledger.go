@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"time"
 
 	"mailops/reconcile"
 	"mailops/schema"
@@ -55,6 +56,16 @@ func (s *Store) Runs(ctx context.Context, limit int) ([]reconcile.Run, error) {
 	return out, nil
 }
 
+// Since implements reconcile.Ledger.
+func (s *Store) Since(ctx context.Context, since time.Time) ([]reconcile.Run, error) {
+	runs, err := s.Runs(ctx, 0)
+	if err != nil || len(runs) == 0 {
+		return nil, err
+	}
+	later := slices.DeleteFunc(runs[1:], func(r reconcile.Run) bool { return r.At.Before(since) })
+	return runs[:1+len(later)], nil
+}
+
 // Run implements reconcile.Ledger.
 func (s *Store) Run(ctx context.Context, id int64) (reconcile.Run, error) {
 	defer s.mu.Unlock()
@@ -67,4 +78,21 @@ func (s *Store) Run(ctx context.Context, id int64) (reconcile.Run, error) {
 	r := s.runs[id-1]
 	r.Changes = append([]reconcile.Change(nil), r.Changes...)
 	return r, nil
+}
+
+// History implements reconcile.Ledger.
+func (s *Store) History(ctx context.Context, name string, limit int) ([]reconcile.Run, error) {
+	defer s.mu.Unlock()
+	if err := s.enter(ctx); err != nil {
+		return nil, err
+	}
+	var out []reconcile.Run
+	for i := len(s.runs) - 1; i >= 0 && len(out) < limit; i-- {
+		r := s.runs[i]
+		r.Changes = slices.DeleteFunc(slices.Clone(r.Changes), func(c reconcile.Change) bool { return c.Name != name })
+		if len(r.Changes) > 0 {
+			out = append(out, r)
+		}
+	}
+	return out, nil
 }

@@ -19,17 +19,28 @@ import (
 
 // A Store holds its rows in memory. The zero value is empty and ready.
 type Store struct {
+	By string // who Put and Remove are noted as; "" is "somebody"
+
 	mu       sync.Mutex
 	rows     map[schema.Key]schema.Resource
 	observed map[schema.Address]schema.Observed
 	replaced map[schema.Secret]bool // fingerprints of passwords that were; hashes are not kept
 	runs     []reconcile.Run
+	pauses   []reconcile.Pause
+	agent    agent
+	notes    []reconcile.Note
+	noted    int64 // the last id of a note
+	watchers map[*watcher]bool
 	closed   bool
 }
 
 var (
-	_ reconcile.Store  = (*Store)(nil)
-	_ reconcile.Ledger = (*Store)(nil)
+	_ reconcile.Store   = (*Store)(nil)
+	_ reconcile.Ledger  = (*Store)(nil)
+	_ reconcile.Pauser  = (*Store)(nil)
+	_ reconcile.Leader  = (*Store)(nil)
+	_ reconcile.Witness = (*Store)(nil)
+	_ reconcile.Watcher = (*Store)(nil)
 )
 
 // New returns an empty store.
@@ -88,6 +99,9 @@ func (s *Store) Apply(ctx context.Context, b reconcile.Batch) (int64, error) {
 	defer s.mu.Unlock()
 	if err := s.enter(ctx); err != nil {
 		return 0, err
+	}
+	if err := s.fence(b.Epoch); err != nil {
+		return 0, fmt.Errorf("apply: %w", err)
 	}
 	b.Changes = reconcile.Order(slices.Clone(b.Changes))
 	next, err := s.check(b)
@@ -234,6 +248,7 @@ func (s *Store) Put(r schema.Resource) {
 	r = schema.Clone(r)
 	schema.Normalize(r)
 	s.rows[r.Key()] = r
+	s.note(r.Key())
 }
 
 // Remove deletes a row behind the ledger's back.
@@ -244,6 +259,7 @@ func (s *Store) Remove(key schema.Key) {
 	if key.Kind == schema.KindUser {
 		delete(s.observed, key.Address())
 	}
+	s.note(key)
 }
 
 // Close implements reconcile.Store. What was stored is lost with the value.

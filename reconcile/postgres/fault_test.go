@@ -78,6 +78,7 @@ func TestFaults(t *testing.T) {
 	}
 	want, more := storetest.Mutate(rng, state)
 	batch := reconcile.Batch{Run: reconcile.Run{Changes: reconcile.Diff(state, want), Undoes: 1}, Secrets: more}
+	pause := reconcile.Pause{Scope: "all", Reason: "x", Until: batch.At.Add(1)}
 	everyFault(t, s, func(c sqlstore.Conn) error { return readAll(c, state) })
 	everyFault(t, s, func(c sqlstore.Conn) error {
 		_, err := sqlstore.Apply(c, postgres.Dialect, batch, "token")
@@ -85,6 +86,15 @@ func TestFaults(t *testing.T) {
 	})
 	everyFault(t, s, func(c sqlstore.Conn) error { _, err := sqlstore.Runs(c, 0); return err })
 	everyFault(t, s, func(c sqlstore.Conn) error { _, err := sqlstore.Run(c, 1); return err })
+	everyFault(t, s, func(c sqlstore.Conn) error { _, err := sqlstore.Since(c, batch.At); return err })
+	everyFault(t, s, func(c sqlstore.Conn) error {
+		_, err := sqlstore.Look(c, []string{state[0].Key().Name, state[1].Key().Name, state[len(state)-1].Key().Name})
+		return err
+	})
+	everyFault(t, s, func(c sqlstore.Conn) error { _, err := sqlstore.Notes(c, 0, 9); return err })
+	everyFault(t, s, func(c sqlstore.Conn) error { _, err := sqlstore.Lead(c, "x", batch.At); return err })
+	everyFault(t, s, func(c sqlstore.Conn) error { return sqlstore.Pause(c, pause) })
+	everyFault(t, s, func(c sqlstore.Conn) error { _, err := sqlstore.Pauses(c); return err })
 	everyFault(t, s, func(c sqlstore.Conn) error { _, err := sqlstore.Forget(c, batch.At.AddDate(1, 0, 0)); return err })
 	everyFault(t, s, func(c sqlstore.Conn) error { _, err := sqlstore.Pending(c, postgres.Dialect); return err })
 	holds(t, s, state)

@@ -54,9 +54,8 @@ func (g *Gate) Watch(ctx context.Context) iter.Seq[reconcile.Notice] {
 // Close implements reconcile.Gate.
 func (g *Gate) Close() error { return g.store.Close() }
 
-// Watch yields a notice for each change of the store that is not mailops' own
-// apply, until ctx ends: drift, as it happens. After a time without connection
-// one says that anything may have changed. It needs a connection to the server
+// Watch implements reconcile.Watcher. It yields a notice for each change of the
+// store that is not mailops' own apply: drift, as it happens. It needs a connection to the server
 // itself, not through PgBouncer in transaction mode.
 func (s *Store) Watch(ctx context.Context) iter.Seq[reconcile.Notice] {
 	return func(yield func(reconcile.Notice) bool) {

@@ -42,6 +42,10 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, applyForEver(context.Background(), url))
 		os.Exit(1)
 	}
+	if url := os.Getenv(childLeader); url != "" {
+		fmt.Fprintln(os.Stderr, leadForEver(context.Background(), url))
+		os.Exit(1)
+	}
 	code := m.Run()
 	if runningBouncer != nil {
 		if err := runningBouncer.Close(); err != nil {

@@ -58,6 +58,10 @@ var (
 	_ reconcile.Ledger   = (*Store)(nil)
 	_ reconcile.Recorder = (*Store)(nil)
 	_ reconcile.Grantor  = (*Store)(nil)
+	_ reconcile.Pauser   = (*Store)(nil)
+	_ reconcile.Leader   = (*Store)(nil)
+	_ reconcile.Witness  = (*Store)(nil)
+	_ reconcile.Watcher  = (*Store)(nil)
 )
 
 //go:embed migrations
@@ -78,6 +82,7 @@ var dialect = sqlstore.Dialect{
 	Tables: "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = current_schema()) ORDER BY relname",
 	Extra:  migrations,
 	Staged: "ANALYZE staged",
+	Fence:  "FOR KEY SHARE", // who takes over changes the epoch, which is a key, and waits; who renews does not
 }
 
 // Open opens the store at a URL that begins with postgres://, and makes its

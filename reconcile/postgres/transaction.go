@@ -64,12 +64,20 @@ func (t transactions) Reading(ctx context.Context, f func(sqlstore.Conn) error) 
 
 // Writing implements sqlstore.Transactions.
 func (t transactions) Writing(ctx context.Context, f func(sqlstore.Conn) error) error {
-	return t.writing(ctx, "", func(c *conn) error { return f(c) })
+	return t.known(t.writing(ctx, "", func(c *conn) error { return f(c) }))
 }
 
 // Alone implements sqlstore.Transactions.
 func (t transactions) Alone(ctx context.Context, f func(sqlstore.Conn) error) error {
-	return t.writing(ctx, announce+lockTables, func(c *conn) error { return f(c) })
+	return t.known(t.writing(ctx, announce+lockTables, func(c *conn) error { return f(c) }))
+}
+
+// known says of a lost answer what it means to who does not find it out.
+func (t transactions) known(err error) error {
+	if lost := new(lostError); errors.As(err, &lost) {
+		return t.unreachable("nobody knows whether it was done", err)
+	}
+	return err
 }
 
 // reading runs f in one read transaction.

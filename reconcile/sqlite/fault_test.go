@@ -81,10 +81,20 @@ func TestFaults(t *testing.T) {
 	}
 	want, more := storetest.Mutate(rng, state)
 	batch := reconcile.Batch{Run: reconcile.Run{Changes: reconcile.Diff(state, want), Undoes: 1}, Secrets: more}
+	pause := reconcile.Pause{Scope: "all", Reason: "x", Until: batch.At.Add(1)}
 	everyFault(t, s, func(c *faulty) error { return readAll(c, state) })
 	everyFault(t, s, func(c *faulty) error { _, err := sqlstore.Apply(c, dialect, batch, "token"); return err })
 	everyFault(t, s, func(c *faulty) error { _, err := sqlstore.Runs(c, 0); return err })
 	everyFault(t, s, func(c *faulty) error { _, err := sqlstore.Run(c, 1); return err })
+	everyFault(t, s, func(c *faulty) error { _, err := sqlstore.Since(c, batch.At); return err })
+	everyFault(t, s, func(c *faulty) error {
+		_, err := sqlstore.Look(c, []string{state[0].Key().Name, state[1].Key().Name, state[len(state)-1].Key().Name})
+		return err
+	})
+	everyFault(t, s, func(c *faulty) error { _, err := sqlstore.Notes(c, 0, 9); return err })
+	everyFault(t, s, func(c *faulty) error { _, err := sqlstore.Lead(c, "x", batch.At); return err })
+	everyFault(t, s, func(c *faulty) error { return sqlstore.Pause(c, pause) })
+	everyFault(t, s, func(c *faulty) error { _, err := sqlstore.Pauses(c); return err })
 	everyFault(t, s, func(c *faulty) error { _, err := sqlstore.Forget(c, batch.At.AddDate(1, 0, 0)); return err })
 	everyFault(t, s, func(c *faulty) error { _, err := sqlstore.Pending(c, dialect); return err })
 }

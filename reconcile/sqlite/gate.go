@@ -5,9 +5,6 @@ import (
 	"fmt"
 	"iter"
 	"path/filepath"
-	"time"
-
-	"github.com/ncruces/go-sqlite3"
 
 	"mailops/reconcile"
 	"mailops/reconcile/internal/sqlstore"
@@ -36,68 +33,8 @@ func OpenGate(ctx context.Context, path string) (*Gate, error) {
 	return g, nil
 }
 
-// watchPace is how often Watch looks whether the file has changed: reading the
-// number takes microseconds, and a second is what people notice.
-const watchPace = 100 * time.Millisecond
-
-// Watch implements reconcile.Gate. SQLite tells nobody that it changes, but it
-// counts: the number is the same as long as nobody else has committed. It does
-// not say who changed what.
-func (g *Gate) Watch(ctx context.Context) iter.Seq[reconcile.Notice] {
-	return func(yield func(reconcile.Notice) bool) {
-		pace := time.NewTicker(watchPace)
-		defer pace.Stop()
-		for ctx.Err() == nil {
-			if !g.watch(ctx, pace.C, yield) {
-				return
-			}
-			// The file could not be read: whatever happened meanwhile counts.
-			if !wait(ctx, pace.C) || !yield(reconcile.Notice{}) {
-				return
-			}
-		}
-	}
-}
-
-// watch watches on one connection until it fails; false is the end of all.
-func (g *Gate) watch(ctx context.Context, pace <-chan time.Time, yield func(reconcile.Notice) bool) bool {
-	c, err := g.store.connect(ctx, sqlite3.OPEN_READONLY)
-	if err != nil {
-		return true
-	}
-	defer c.close()
-	var seen any
-	for wait(ctx, pace) {
-		version, err := dataVersion(c)
-		switch {
-		case err != nil:
-			return true
-		case seen != nil && version != seen && !yield(reconcile.Notice{}):
-			return false
-		}
-		seen = version
-	}
-	return false
-}
-
-func dataVersion(c *conn) (any, error) {
-	rows := c.Query("PRAGMA data_version")
-	defer rows.Close()
-	if !rows.Next() {
-		return nil, fmt.Errorf("data version: %w", rows.Err())
-	}
-	return rows.Values()[0], nil
-}
-
-// wait waits for the next beat; false is the end of ctx.
-func wait(ctx context.Context, pace <-chan time.Time) bool {
-	select {
-	case <-ctx.Done():
-		return false
-	case <-pace:
-		return true
-	}
-}
+// Watch implements reconcile.Gate, as the store's.
+func (g *Gate) Watch(ctx context.Context) iter.Seq[reconcile.Notice] { return g.store.Watch(ctx) }
 
 // Close implements reconcile.Gate.
 func (g *Gate) Close() error { return g.store.Close() }

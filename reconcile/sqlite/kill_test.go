@@ -29,6 +29,10 @@ func TestMain(m *testing.M) {
 		fmt.Fprintln(os.Stderr, applyForEver(context.Background(), path))
 		os.Exit(1)
 	}
+	if path := os.Getenv(childLeader); path != "" {
+		fmt.Fprintln(os.Stderr, leadForEver(context.Background(), path))
+		os.Exit(1)
+	}
 	os.Exit(m.Run())
 }
 

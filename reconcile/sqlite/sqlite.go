@@ -46,6 +46,7 @@ type Store struct {
 	setup   string // statements that every connection begins with
 	missing bool   // opened for reading only, and there was no file
 	closed  atomic.Bool
+	agent   agency
 }
 
 var (
@@ -53,6 +54,10 @@ var (
 	_ reconcile.Ledger   = (*Store)(nil)
 	_ reconcile.Recorder = (*Store)(nil)
 	_ reconcile.Grantor  = (*Store)(nil)
+	_ reconcile.Pauser   = (*Store)(nil)
+	_ reconcile.Leader   = (*Store)(nil)
+	_ reconcile.Witness  = (*Store)(nil)
+	_ reconcile.Watcher  = (*Store)(nil)
 )
 
 //go:embed migrations
@@ -169,10 +174,16 @@ func (c *conn) migrate() error {
 // Apply implements reconcile.Store.
 func (s *Store) Apply(ctx context.Context, b reconcile.Batch) (run int64, err error) {
 	err = s.writing(ctx, func(c *conn) error {
+		if err := c.db.Exec("INSERT OR IGNORE INTO mailops_applying (one) VALUES (1)"); err != nil {
+			return err
+		}
 		if run, err = sqlstore.Apply(c, dialect, b, ""); err != nil {
 			return err
 		}
-		return refreshZones(c, time.Now())
+		if err := refreshZones(c, time.Now()); err != nil {
+			return err
+		}
+		return c.db.Exec("DELETE FROM mailops_applying")
 	})
 	if err != nil {
 		return 0, fmt.Errorf("apply: %w", err)
@@ -180,8 +191,11 @@ func (s *Store) Apply(ctx context.Context, b reconcile.Batch) (run int64, err er
 	return run, nil
 }
 
-// Close implements reconcile.Store. Operations that are running end in peace.
+// Close implements reconcile.Store. Operations that are running end in peace,
+// and who was the agent is it no more.
 func (s *Store) Close() error {
 	s.closed.Store(true)
-	return nil
+	s.agent.Lock()
+	defer s.agent.Unlock()
+	return s.agent.end()
 }

@@ -32,11 +32,18 @@ func Run(t *testing.T, open func(t *testing.T) reconcile.Store) {
 		{"hostile values", testHostile},
 		{"undo", testUndo},
 		{"ledger", testLedger},
+		{"history", testHistory},
 		{"secrets", testSecrets},
 		{"rename", testRename},
 		{"observed", testObserved},
 		{"backup state", testBackupState},
 		{"grants", testGrants},
+		{"pauses", testPauses},
+		{"since", testSince},
+		{"drift", testDrift},
+		{"lead", testLead},
+		{"look", testLook},
+		{"own work", testOwnWork},
 		{"cancellation", testCancellation},
 		{"one of many wins", testRace},
 		{"a read is a snapshot", testSnapshot},
@@ -67,6 +74,9 @@ type powers struct {
 	observer Observer
 	grantor  reconcile.Grantor
 	marker   Marker
+	pauser   reconcile.Pauser
+	leader   reconcile.Leader
+	witness  reconcile.Witness
 }
 
 // powersOf is the only place where a store is asked for more.
@@ -76,6 +86,9 @@ func powersOf(s reconcile.Store) powers {
 	p.observer, _ = s.(Observer)
 	p.grantor, _ = s.(reconcile.Grantor)
 	p.marker, _ = s.(Marker)
+	p.pauser, _ = s.(reconcile.Pauser)
+	p.leader, _ = s.(reconcile.Leader)
+	p.witness, _ = s.(reconcile.Witness)
 	return p
 }
 

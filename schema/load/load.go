@@ -12,8 +12,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"path"
 	"runtime"
 	"slices"
+	"strings"
 	"sync"
 
 	"mailops/schema"
@@ -134,6 +136,97 @@ func asProblems(p *schema.Problem) schema.Problems {
 	}
 	return schema.Problems{*p}
 }
+
+// A Reader reads single files of a repository, for who knows which ones differ.
+// It belongs to one goroutine.
+type Reader struct{ law *law }
+
+// NewReader makes a reader. It takes the law apart once, which takes longer than
+// reading a file.
+func NewReader() (*Reader, error) {
+	law, err := compileLaw()
+	if err != nil {
+		return nil, err
+	}
+	return &Reader{law}, nil
+}
+
+// Read reads some files, with all that [FS] checks of a document alone. What
+// spans documents is not checked. The error is about reading itself.
+func (r *Reader) Read(fsys fs.FS, files []string) (*schema.Declarations, schema.Problems, error) {
+	decls := &schema.Declarations{Defaults: r.law.defaults}
+	x := &index{zones: make(map[string]bool)}
+	var problems schema.Problems
+	for _, file := range files {
+		result, err := readFile(fsys, file, r.law)
+		if err != nil {
+			return nil, nil, fmt.Errorf("read declarations: %w", err)
+		}
+		problems = append(problems, result.problems...)
+		decls.Policies = append(decls.Policies, result.policies...)
+		for i := range result.declarations {
+			problems = append(problems, x.values(&result.declarations[i])...)
+		}
+		decls.All = append(decls.All, result.declarations...)
+	}
+	return decls, problems.Sorted(), nil
+}
+
+// A Role says what a file of a repository is for.
+type Role int
+
+// The roles of files.
+const (
+	Ignored  Role = iota // nothing reads it
+	Declares             // it holds declarations
+	Judges               // it is a policy
+	Doubtful             // it is, or would be, a problem of its own: see FS
+)
+
+// RoleOf says what a file is for, by its name and what the file system knows.
+// A file that does not exist is judged by its name.
+func RoleOf(fsys fs.FS, file string) Role {
+	for step := range strings.SplitSeq(file, "/") {
+		if strings.HasPrefix(step, ".") {
+			return Ignored
+		}
+	}
+	info, err := fs.Lstat(fsys, file)
+	lower := strings.ToLower(path.Ext(file))
+	switch {
+	case err == nil && info.Mode()&fs.ModeSymlink != 0, strings.Count(file, "/") >= maxPath, !printable(file):
+		return Doubtful
+	case isPolicy(file):
+		return Judges
+	case isYAML(file) && err == nil && (!info.Mode().IsRegular() || info.Size() > maxFile):
+		return Doubtful
+	case isYAML(file):
+		return Declares
+	case lower == ".yaml" || lower == ".yml":
+		return Doubtful
+	}
+	return Ignored
+}
+
+// A Name is what a declaration calls another one.
+type Name struct {
+	Text    string
+	Profile bool // it is a profile's, and else an address
+	User    bool // it must be a user's address
+}
+
+// Names lists what a declaration refers to.
+func Names(d *schema.Declaration) []Name {
+	var out []Name
+	for r := range references(d) {
+		out = append(out, Name{r.node.Text, r.what == aProfile, r.what == aUser})
+	}
+	return out
+}
+
+// Exotic reports whether an address reads other than in ASCII, so that it may
+// look like another one: see the rule address-confusable.
+func Exotic(address string) bool { return !ascii(readable(address)) }
 
 // Text loads declarations from one text, as a file of that name: for tools
 // that look at a single document. Rules that span documents are not checked.

@@ -2,6 +2,7 @@ package load
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
@@ -13,37 +14,49 @@ import (
 type reference struct {
 	node *schema.Node
 	path string
-	in   map[string]*schema.Declaration
 	what string // what the name must be
+}
+
+// What names may have to be.
+const (
+	aProfile = "profile"
+	aUser    = "user"
+	anyone   = "user, alias or list"
+)
+
+// declared returns the declarations that a reference may mean, by their names.
+func (x *index) declared(what string) map[string]*schema.Declaration {
+	if what == aProfile {
+		return x.profiles
+	}
+	return x.addresses
 }
 
 // referenceKnown: a name that is referred to is declared. Addresses outside of
 // the organization's domains are not ours to know.
 func (x *index) referenceKnown(d *schema.Declaration) schema.Problems {
 	var problems schema.Problems
-	for _, r := range x.references(d) {
-		if to, ok := r.in[r.node.Text]; ok && (r.what != "user" || to.Kind == schema.KindUser) {
+	for r := range references(d) {
+		to := x.declared(r.what)[r.node.Text]
+		if to != nil && (r.what != aUser || to.Kind == schema.KindUser) || x.mayBe(r) {
 			continue
 		}
-		if x.mayBe(r) {
-			continue
-		}
-		if domain := schema.Address(r.node.Text).Domain(); strings.Contains(r.node.Text, "@") && r.what != "user" && x.domains[domain] == nil {
+		if domain := schema.Address(r.node.Text).Domain(); strings.Contains(r.node.Text, "@") && r.what != aUser && x.domains[domain] == nil {
 			continue
 		}
 		if len(problems) > enough {
 			break
 		}
-		if to := r.in[r.node.Text]; to != nil {
+		if to != nil {
 			problems = append(problems, d.Problem(r.node, r.path, "reference-known",
 				fmt.Sprintf("%s is no %s: it is declared as %s at %s", r.node.Text, r.what, to.Kind, to.Pos(nil)), ""))
 			continue
 		}
 		problems = append(problems, d.Problem(r.node, r.path, "reference-known",
-			fmt.Sprintf("there is no %s %s", r.what, r.node.Text), x.suggest(r.what, r.in, r.node.Text)))
+			fmt.Sprintf("there is no %s %s", r.what, r.node.Text), x.suggest(r.what, x.declared(r.what), r.node.Text)))
 	}
 	if d.Kind == schema.KindOrganization {
-		problems = append(problems, unmanagedKnown(d)...)
+		problems = append(problems, fieldsKnown(d)...)
 	}
 	return problems
 }
@@ -53,7 +66,7 @@ func (x *index) referenceKnown(d *schema.Declaration) schema.Problems {
 func (x *index) mayBe(r reference) bool {
 	kinds := []schema.Kind{schema.KindProfile}
 	switch {
-	case r.what == "user":
+	case r.what == aUser:
 		kinds = []schema.Kind{schema.KindUser}
 	case strings.Contains(r.node.Text, "@"):
 		kinds = []schema.Kind{schema.KindUser, schema.KindAlias, schema.KindList}
@@ -61,71 +74,103 @@ func (x *index) mayBe(r reference) bool {
 	return x.unread || slices.ContainsFunc(kinds, func(k schema.Kind) bool { return x.refused[schema.Key{Kind: k, Name: r.node.Text}] })
 }
 
-func (x *index) references(d *schema.Declaration) []reference {
-	var out []reference
-	add := func(at string, in map[string]*schema.Declaration, what string) {
-		n := d.Body.At(at)
-		switch {
-		case n == nil:
-		case n.Kind == schema.Sequence:
-			for i := range n.Items {
-				out = append(out, reference{&n.Items[i], schema.IndexPath(at, i), in, what})
-			}
-		default:
-			out = append(out, reference{n, at, in, what})
-		}
-	}
-	settings := func(prefix string) {
-		add(prefix+"forwarding.to", x.addresses, "user, alias or list")
-		add(prefix+"permissions.sendAs", x.addresses, "user")
-	}
-	switch d.Kind {
-	case schema.KindOrganization:
-		add("defaults.profiles", x.profiles, "profile")
-		add("protected", x.addresses, "user, alias or list")
-	case schema.KindDomain:
-		add("catchAll", x.addresses, "user, alias or list")
-	case schema.KindProfile:
-		add("profiles", x.profiles, "profile")
-		settings("")
-	case schema.KindUser:
-		add("profiles", x.profiles, "profile")
-		settings("")
-		if schedule := d.Body.Get("schedule"); schedule != nil {
-			for i := range schedule.Items {
-				settings(schema.IndexPath("schedule", i) + ".set.")
+// references yields the names that a declaration refers to.
+func references(d *schema.Declaration) iter.Seq[reference] {
+	return func(yield func(reference) bool) {
+		for _, f := range referring[d.Kind] {
+			if !namesAt(d.Body.At(f.at), f.at, f.what, yield) {
+				return
 			}
 		}
-	case schema.KindAlias:
-		add("to", x.addresses, "user, alias or list")
-	case schema.KindList:
-		add("members", x.addresses, "user, alias or list")
+		schedule := d.Body.Get("schedule")
+		if d.Kind != schema.KindUser || schedule == nil {
+			return
+		}
+		for i := range schedule.Items {
+			for _, f := range settingNames {
+				at := schema.IndexPath("schedule", i) + ".set." + f.at
+				if !namesAt(d.Body.At(at), at, f.what, yield) {
+					return
+				}
+			}
+		}
 	}
-	return out
 }
 
-// unmanagedKnown: what mailops is to leave alone must be a field of users.
-func unmanagedKnown(d *schema.Declaration) schema.Problems {
+// A namer is a field that holds names.
+type namer struct{ at, what string }
+
+// settingNames are the fields of users, profiles and schedules that hold names,
+// and referring those of each kind.
+var (
+	settingNames = []namer{{"forwarding.to", anyone}, {"permissions.sendAs", aUser}}
+	referring    = map[schema.Kind][]namer{
+		schema.KindOrganization: {{"defaults.profiles", aProfile}, {"protected", anyone}},
+		schema.KindDomain:       {{"catchAll", anyone}},
+		schema.KindProfile:      append([]namer{{"profiles", aProfile}}, settingNames...),
+		schema.KindUser:         append([]namer{{"profiles", aProfile}}, settingNames...),
+		schema.KindAlias:        {{"to", anyone}},
+		schema.KindList:         {{"members", anyone}},
+	}
+)
+
+func namesAt(n *schema.Node, at, what string, yield func(reference) bool) bool {
+	switch {
+	case n == nil:
+	case n.Kind != schema.Sequence:
+		return yield(reference{n, at, what})
+	default:
+		for i := range n.Items {
+			if !yield(reference{&n.Items[i], schema.IndexPath(at, i), what}) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// fieldsKnown: what the organization says of fields is said of fields that there
+// are.
+func fieldsKnown(d *schema.Declaration) schema.Problems {
 	var problems schema.Problems
-	n := d.Body.Get("unmanaged")
+	for _, at := range []string{"unmanaged", "changes.urgent"} {
+		n := d.Body.At(at)
+		if n == nil {
+			continue
+		}
+		for i := range n.Items {
+			problems = append(problems, fieldKnown(d, &n.Items[i], schema.IndexPath(at, i), schema.KindUser)...)
+		}
+	}
+	if n := d.Body.At("drift.fields"); n != nil {
+		for i := range n.Items {
+			item := &n.Items[i]
+			at := schema.JoinPath(schema.IndexPath("drift.fields", i), "field")
+			problems = append(problems, fieldKnown(d, item.Get("field"), at, schema.Kind(text(item.Get("kind"))))...)
+		}
+	}
+	return problems[:min(len(problems), enough)]
+}
+
+func fieldKnown(d *schema.Declaration, n *schema.Node, at string, kind schema.Kind) schema.Problems {
 	if n == nil {
 		return nil
 	}
 	var paths []string
-	for _, f := range schema.Fields(schema.KindUser) {
+	for _, f := range schema.Fields(kind) {
+		if f.Path == n.Text || strings.HasPrefix(f.Path, n.Text+".") {
+			return nil
+		}
 		paths = append(paths, f.Path)
 	}
-	for i := range n.Items {
-		item := &n.Items[i]
-		known := slices.ContainsFunc(paths, func(p string) bool {
-			return p == item.Text || strings.HasPrefix(p, item.Text+".")
-		})
-		if !known && len(problems) <= enough {
-			problems = append(problems, d.Problem(item, schema.IndexPath("unmanaged", i), "reference-known",
-				fmt.Sprintf("users have no field %q", item.Text), suggest(item.Text, paths)))
-		}
+	return schema.Problems{d.Problem(n, at, "reference-known", fmt.Sprintf("a %s has no field %q", kind, n.Text), suggest(n.Text, paths))}
+}
+
+func text(n *schema.Node) string {
+	if n == nil {
+		return ""
 	}
-	return problems
+	return n.Text
 }
 
 // profileLoops: a profile must not build on itself.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"mailops/schema"
+	"mailops/schema/window"
 )
 
 // An index finds declarations by what others call them.
@@ -169,6 +170,11 @@ func (x *index) value(n *schema.Node, at string) (rule, message, hint string) {
 		return hoursProblem(n)
 	case "hash":
 		return schema.HashProblem(n.Text)
+	}
+	if n.Key == "schedule" && n.Kind == schema.String {
+		if err := window.Check(n.Text); err != nil {
+			return "schema", err.Error(), "minute, hour, day of the month, month, day of the week, such as 0 8 * * mon-fri"
+		}
 	}
 	if strings.Contains(at, "trustedNetworks[") {
 		if _, err := schema.ParseNetwork(n.Text); err != nil {

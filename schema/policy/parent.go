@@ -47,9 +47,16 @@ const (
 	maxReports = 64 << 20
 )
 
-// run starts a child and waits for its end. The child gets no environment, and
-// three pipes.
+// inChild is all of a child's environment.
+const inChild = "MAILOPS_POLICY_CHILD"
+
+// run starts a child and waits for its end. The child gets three pipes, and no
+// environment but a mark: a program that does not answer to ChildArg would start
+// itself without end.
 func (c *checker) run(ctx context.Context, policies []schema.Source, units []unit) (outcome, error) {
+	if os.Getenv(inChild) != "" {
+		return outcome{}, errors.New("this program does not answer to " + ChildArg)
+	}
 	self, err := executable()
 	if err != nil {
 		return outcome{}, err
@@ -62,7 +69,7 @@ func (c *checker) run(ctx context.Context, policies []schema.Source, units []uni
 	}
 	stderr := &head{room: 4096}
 	cmd := exec.CommandContext(bounded, self, ChildArg)
-	cmd.Env, cmd.Stdin, cmd.Stderr, cmd.WaitDelay = []string{}, input, stderr, time.Second
+	cmd.Env, cmd.Stdin, cmd.Stderr, cmd.WaitDelay = []string{inChild + "=1"}, input, stderr, time.Second
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		return outcome{}, err

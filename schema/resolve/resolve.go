@@ -22,8 +22,9 @@ type Want struct {
 	Organization schema.Organization
 	State        schema.State
 	Secrets      schema.Secrets
-	Unset        []Unset     // passwords whose environment variable is not set here
-	Next         *Transition // nil: nothing changes by itself
+	Unset        []Unset                       // passwords whose environment variable is not set here
+	Next         *Transition                   // nil: nothing changes by itself
+	Timed        map[schema.Address]Transition // of each user that changes by itself, the next time
 
 	r *resolver
 }
@@ -61,7 +62,7 @@ type resolver struct {
 // are merged; the want is usable beside them for finding more.
 func At(d *schema.Declarations, at time.Time, env map[string]string) (*Want, schema.Problems) {
 	r := newResolver(d)
-	w := &Want{At: at, Secrets: schema.Secrets{}, r: r}
+	w := &Want{At: at, Secrets: schema.Secrets{}, Timed: make(map[schema.Address]Transition), r: r}
 	problems := r.organization(&w.Organization)
 	for i := range d.All {
 		decl := &d.All[i]
@@ -75,7 +76,7 @@ func At(d *schema.Declarations, at time.Time, env map[string]string) (*Want, sch
 	w.State.Sort()
 	slices.SortFunc(w.Unset, func(a, b Unset) int { return a.Address.Compare(b.Address) })
 	w.State = slices.CompactFunc(w.State, func(a, b schema.Resource) bool { return a.Key() == b.Key() })
-	problems = append(append(problems, r.problems...), r.licences(w)...)
+	problems = append(append(problems, r.problems...), licences(r.org, w.Organization.Licences, w.State)...)
 	return w, problems.Sorted()
 }
 
@@ -263,6 +264,9 @@ func (w *Want) consider(at time.Time, user schema.Address, reason string) {
 	if w.Next == nil || t.before(w.Next) {
 		w.Next = &t
 	}
+	if own, ok := w.Timed[user]; !ok || t.before(&own) {
+		w.Timed[user] = t
+	}
 }
 
 // before orders transitions, so that the next one does not depend on the order
@@ -271,12 +275,24 @@ func (t *Transition) before(u *Transition) bool {
 	return cmp.Or(t.At.Compare(u.At), t.User.Compare(u.User), strings.Compare(t.Reason, u.Reason)) < 0
 }
 
+// Licences holds a state against what was paid for; see the rules licence-limit
+// and storage-limit. d are declarations with the organization's.
+func Licences(d *schema.Declarations, s schema.State) schema.Problems {
+	r := newResolver(d)
+	var org schema.Organization
+	problems := r.organization(&org)
+	return append(problems, licences(r.org, org.Licences, s)...)
+}
+
 // licences: no more users, and no more promised storage, than was paid for.
 // Mailboxes without a quota promise nothing that could be counted.
-func (r *resolver) licences(w *Want) schema.Problems {
+func licences(org *schema.Declaration, l schema.Licences, s schema.State) schema.Problems {
+	if l.Basic == nil && l.Enhanced == nil && l.Storage == schema.Unlimited {
+		return nil
+	}
 	var basic, enhanced int64
 	var storage schema.Bytes
-	for u := range w.State.Users() {
+	for u := range s.Users() {
 		if u.AccountType == schema.AccountEnhanced {
 			enhanced++
 		} else {
@@ -287,9 +303,8 @@ func (r *resolver) licences(w *Want) schema.Problems {
 	var problems schema.Problems
 	over := func(field, rule, message string) {
 		at := "licences." + field
-		problems = append(problems, r.org.Problem(r.org.Body.At(at), at, rule, message, ""))
+		problems = append(problems, org.Problem(org.Body.At(at), at, rule, message, ""))
 	}
-	l := w.Organization.Licences
 	if l.Basic != nil && basic > *l.Basic {
 		over("basic", "licence-limit", fmt.Sprintf("%d users have a basic account, and the licence is for %d: maximum number of users allowed", basic, *l.Basic))
 	}

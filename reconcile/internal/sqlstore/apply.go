@@ -16,6 +16,9 @@ import (
 // The number of statements does not depend on the number of changes: keys are
 // staged, rows read and written in sets.
 func Apply(c Conn, d Dialect, b reconcile.Batch, token string) (int64, error) {
+	if err := fence(c, d, b.Epoch); err != nil {
+		return 0, err
+	}
 	b.Changes = reconcile.Order(slices.Clone(b.Changes))
 	a := apply{Conn: c, dialect: d, batch: &b, steps: make([]step, len(b.Changes)), at: make(map[schema.Key]int, len(b.Changes))}
 	if err := a.read(); err != nil {

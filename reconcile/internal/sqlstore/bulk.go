@@ -59,9 +59,12 @@ var tables = [...]Bulk{
 	{Table: "trusted_network", Columns: "network", Keys: "domain, local"},
 	{Table: "access_window", Columns: "dow, n, start_min, end_min", Keys: "domain, local"},
 	{Table: "mailops_secret", Columns: "hash", Keys: "fingerprint"},
-	{Table: "mailops_run", Columns: "at, actor, revision, plan, undoes, live_users, creates, updates, deletes, token", Keys: "id"},
+	{Table: "mailops_run", Columns: "at, actor, revision, plan, undoes, live_users, creates, updates, deletes, token, " + counted, Keys: "id"},
 	{Table: "mailops_before_image", Columns: "kind, name, op, version, version_after, renamed_from, fields, password, mailbox", Keys: "run, n"},
 }
+
+// errNUL: SQLite would cut the text off there, PostgreSQL refuses it.
+var errNUL = errors.New("a text holds a NUL character")
 
 // A pile is rows that wait to be written, by table.
 type pile map[string][][]any
@@ -70,7 +73,7 @@ type pile map[string][][]any
 func (p pile) add(table string, row ...any) error {
 	for _, v := range row {
 		if s, ok := v.(string); ok && strings.IndexByte(s, 0) >= 0 {
-			return errors.New("a text holds a NUL character")
+			return errNUL
 		}
 	}
 	p[table] = append(p[table], row)

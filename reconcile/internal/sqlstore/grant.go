@@ -44,8 +44,8 @@ func Grants(c Conn) ([]reconcile.Grant, error) {
 	return out, nil
 }
 
-// grantsStay is how long one can see a grant that has ended.
-const grantsStay = 90 * 24 * time.Hour
+// endedStay is how long one can see a grant or a pause that has ended.
+const endedStay = 90 * 24 * time.Hour
 
 // Revoke ends grants, as [reconcile.Grantor] says.
 func Revoke(c Conn, name, target string, now time.Time) (int64, error) {
@@ -57,6 +57,6 @@ func Revoke(c Conn, name, target string, now time.Time) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	_, err = c.Exec("DELETE FROM master_grant WHERE until <= $1", now.Add(-grantsStay).UTC().Format(moment))
+	_, err = c.Exec("DELETE FROM master_grant WHERE until <= $1", now.Add(-endedStay).UTC().Format(moment))
 	return ended, err
 }

@@ -3,6 +3,7 @@ package sqlstore
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"mailops/reconcile"
@@ -19,7 +20,8 @@ func (a *apply) record(token string) (int64, error) {
 	b, sum := a.batch, reconcile.Summarize(a.batch.Changes)
 	ledger := make(pile)
 	err = ledger.add("mailops_run", b.At.UTC().Format(time.RFC3339Nano), b.Actor, b.Revision, b.Plan, b.Undoes, users,
-		int64(sum.Create), int64(sum.Update), int64(sum.Delete), token, id)
+		int64(sum.Create), int64(sum.Update), int64(sum.Delete), token,
+		int64(b.Counts.Deletes), int64(b.Counts.Lockouts), int64(b.Counts.Updates), b.Whole, id)
 	if err != nil {
 		return 0, fmt.Errorf("record the run: %w", err)
 	}
@@ -59,7 +61,10 @@ func Committed(c Conn, token string) (int64, error) {
 	return number(c, "SELECT COALESCE(MAX(id), 0) FROM mailops_run WHERE token = $1", token)
 }
 
-const selectRun = "SELECT id, at, actor, revision, plan, undoes, live_users, creates, updates, deletes FROM mailops_run"
+// counted are the columns of what the guards counted.
+const counted = "guard_deletes, guard_lockouts, guard_updates, whole"
+
+const selectRun = "SELECT id, at, actor, revision, plan, undoes, live_users, creates, updates, deletes, " + counted + " FROM mailops_run"
 
 // Runs returns the past runs, newest first, as [reconcile.Ledger] says.
 func Runs(c Conn, limit int) ([]reconcile.Run, error) {
@@ -67,7 +72,33 @@ func Runs(c Conn, limit int) ([]reconcile.Run, error) {
 	if limit <= 0 {
 		most = math.MaxInt64
 	}
-	rows := c.Query(selectRun+" ORDER BY id DESC LIMIT $1", most)
+	return loadRuns(c.Query(selectRun+" ORDER BY id DESC LIMIT $1", most))
+}
+
+// Since returns the runs since a time and the newest, as [reconcile.Ledger]
+// says. A clock that was set back or forth may have put times out of order.
+func Since(c Conn, since time.Time) ([]reconcile.Run, error) {
+	const second = "2006-01-02T15:04:05"
+	runs, err := loadRuns(c.Query(selectRun+" WHERE substr(at, 1, 19) >= $1 OR id = (SELECT MAX(id) FROM mailops_run) ORDER BY id DESC", since.UTC().Format(second)))
+	if err != nil || len(runs) == 0 {
+		return nil, err
+	}
+	older := slices.DeleteFunc(runs[1:], func(r reconcile.Run) bool { return r.At.Before(since) })
+	return runs[:1+len(older)], nil
+}
+
+// History returns the runs that changed a name, as [reconcile.Ledger] says.
+func History(c Conn, name string, limit int) ([]reconcile.Run, error) {
+	runs, err := loadRuns(c.Query(selectRun+" WHERE id IN (SELECT run FROM mailops_before_image WHERE name = $1) ORDER BY id DESC LIMIT $2", name, int64(limit)))
+	for i := range runs {
+		if err == nil {
+			runs[i].Changes, err = loadChanges(c.Query(selectChanges+" WHERE run = $1 AND name = $2 ORDER BY n", runs[i].ID, name))
+		}
+	}
+	return runs, err
+}
+
+func loadRuns(rows Rows) ([]reconcile.Run, error) {
 	defer rows.Close()
 	var out []reconcile.Run
 	for rows.Next() {
@@ -93,26 +124,38 @@ func Run(c Conn, id int64) (reconcile.Run, error) {
 	if err != nil {
 		return reconcile.Run{}, err
 	}
-	rows := c.Query("SELECT kind, name, op, version, renamed_from, fields FROM mailops_before_image WHERE run = $1 ORDER BY n", id)
+	if r.Changes, err = loadChanges(c.Query(selectChanges+" WHERE run = $1 ORDER BY n", id)); err != nil {
+		return reconcile.Run{}, fmt.Errorf("run %d: %w", id, err)
+	}
+	return r, nil
+}
+
+const selectChanges = "SELECT kind, name, op, version, renamed_from, fields FROM mailops_before_image"
+
+func loadChanges(rows Rows) ([]reconcile.Change, error) {
 	defer rows.Close()
+	var out []reconcile.Change
 	for rows.Next() {
 		change, err := loadChange(rows.Values())
 		if err != nil {
-			return reconcile.Run{}, fmt.Errorf("run %d: %w", id, err)
+			return nil, err
 		}
-		r.Changes = append(r.Changes, change)
+		out = append(out, change)
 	}
-	return r, rows.Err()
+	return out, rows.Err()
 }
 
 func loadRun(v []any) (reconcile.Run, error) {
 	r := reconcile.Run{Actor: text(v[2]), Revision: text(v[3]), Plan: text(v[4])}
 	r.ID, _ = v[0].(int64)
 	r.Undoes, _ = v[5].(int64)
-	for i, count := range []*int{&r.LiveUsers, &r.Summary.Create, &r.Summary.Update, &r.Summary.Delete} {
+	for i, count := range []*int{&r.LiveUsers, &r.Summary.Create, &r.Summary.Update, &r.Summary.Delete,
+		&r.Counts.Deletes, &r.Counts.Lockouts, &r.Counts.Updates} {
 		n, _ := v[6+i].(int64)
 		*count = int(n)
 	}
+	whole, _ := v[13].(int64)
+	r.Whole = whole == 1
 	var err error
 	if r.At, err = time.Parse(time.RFC3339Nano, text(v[1])); err != nil {
 		return reconcile.Run{}, fmt.Errorf("run %d: %w", r.ID, err)

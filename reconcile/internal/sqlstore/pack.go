@@ -9,8 +9,8 @@ import (
 	"mailops/schema"
 )
 
-// packFields writes fields as a JSON list of [path, before, after] or [path,
-// before, after, origin]: half of what a plan's form takes, which matters when
+// packFields writes fields as a JSON list of [path, before, after], [path,
+// before, after, origin] or [path, before, after, origin, drift]: half of what a plan's form takes, which matters when
 // the first apply creates every user.
 func packFields(fields []reconcile.FieldChange) (string, error) {
 	out := append(make([]byte, 0, 48*len(fields)), '[')
@@ -28,12 +28,15 @@ func packFields(fields []reconcile.FieldChange) (string, error) {
 				return "", fmt.Errorf("%s: %w", f.Path, err)
 			}
 		}
-		if f.Origin != nil {
+		if f.Origin != nil || f.Drift {
 			origin, err := json.Marshal(f.Origin)
 			if err != nil {
 				return "", err
 			}
 			out = append(append(out, ','), origin...)
+		}
+		if f.Drift {
+			out = append(out, ",true"...)
 		}
 		out = append(out, ']')
 	}
@@ -59,7 +62,7 @@ func unpackFields(text string) ([]reconcile.FieldChange, error) {
 	fields := make([]reconcile.FieldChange, len(rows))
 	for i, row := range rows {
 		f := &fields[i]
-		into := []any{&f.Path, &f.Before, &f.After, &f.Origin}
+		into := []any{&f.Path, &f.Before, &f.After, &f.Origin, &f.Drift}
 		if len(row) < 3 || len(row) > len(into) {
 			return nil, fmt.Errorf("a field has %d parts", len(row))
 		}

@@ -24,34 +24,57 @@ func Read(c Conn) iter.Seq2[reconcile.Row, error] {
 	}
 }
 
-// A scope is what of a table a scan reads; it indexes a query.
-type scope int
+// A scope is what of a table a scan reads, in key order.
+type scope struct {
+	which int   // indexes a query
+	keys  []any // of what is named: names of domains, or domain and local part of addresses
+}
 
-const (
-	all     scope = iota // in key order
-	touched              // what a batch touches, in key order: see stage
+// The scopes. The third, [these], needs keys.
+var (
+	all     = scope{which: 0}
+	touched = scope{which: 1} // what a batch touches: see stage
 )
 
-// A query has one text for each scope.
-type query [2]string
+func these(keys []any) scope { return scope{which: 2, keys: keys} }
 
-func (s scope) run(c Conn, q query) Rows { return c.Query(q[s]) }
+// A query has one text for each scope. The third has a place for keys.
+type query [3]string
+
+const keysHere = "@KEYS@"
+
+func (s scope) run(c Conn, q query) Rows {
+	text := q[s.which]
+	switch {
+	case s.keys == nil:
+		return c.Query(text)
+	case q == selectDomains:
+		return c.Query(strings.Replace(text, keysHere, parameters(1, len(s.keys)), 1), s.keys...)
+	}
+	pairs := make([]string, len(s.keys)/2)
+	for i := range pairs {
+		pairs[i] = "(" + parameters(1+2*i, 2) + ")"
+	}
+	return c.Query(strings.Replace(text, keysHere, "VALUES "+strings.Join(pairs, ", "), 1), s.keys...)
+}
 
 // keyed makes the query of a table whose rows begin with domain and local.
 func keyed(columns, table, condition, order string) query {
 	columns = "domain, local, " + columns
 	order = " ORDER BY " + strings.TrimSuffix("domain, local, "+order, ", ")
 	whole, staged := "SELECT "+columns+" FROM "+table, beside(columns, table, is(stagedTouched))
+	named := whole + " WHERE (domain, local) IN (" + keysHere + ")"
 	if condition != "" {
-		whole, staged = whole+" WHERE "+condition, staged+" AND "+condition
+		whole, staged, named = whole+" WHERE "+condition, staged+" AND "+condition, named+" AND "+condition
 	}
-	return query{whole + order, staged + order}
+	return query{whole + order, staged + order, named + order}
 }
 
 var (
 	selectDomains = query{
 		"SELECT name, catch_all, timezone FROM domain ORDER BY name",
 		"SELECT name, catch_all, timezone FROM domain WHERE name IN (" + words(stagedTouched) + ") ORDER BY name",
+		"SELECT name, catch_all, timezone FROM domain WHERE name IN (" + keysHere + ") ORDER BY name",
 	}
 	selectUsers    = keyed(derived+", "+plain, "mailuser", "", "")
 	selectAliases  = keyed("kind", "address", "kind = 'alias'", "")
@@ -60,7 +83,7 @@ var (
 	selectDelegate = keyed("delegate", "send_as", "", "delegate")
 	selectNetworks = keyed("network", "trusted_network", "", "network")
 	selectWindows  = keyed("dow, start_min, end_min", "access_window", "", "dow, n")
-	selectObserved = query{keyed(observed, "live_observed", "", "")[all], keyed(observed, "observed", "", "")[touched]}
+	selectObserved = query{keyed(observed, "live_observed", "", "")[0], keyed(observed, "observed", "", "")[1], keyed(observed, "live_observed", "", "")[2]}
 )
 
 // scan yields the resources of one kind.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"math"
 	"time"
 
 	"mailops/reconcile"
@@ -80,6 +81,16 @@ func (s Shared) Run(ctx context.Context, id int64) (reconcile.Run, error) {
 	return ask(ctx, s.T.Reading, "read ledger", func(c Conn) (reconcile.Run, error) { return Run(c, id) })
 }
 
+// Since implements reconcile.Ledger.
+func (s Shared) Since(ctx context.Context, since time.Time) ([]reconcile.Run, error) {
+	return ask(ctx, s.T.Reading, "read ledger", func(c Conn) ([]reconcile.Run, error) { return Since(c, since) })
+}
+
+// History implements reconcile.Ledger.
+func (s Shared) History(ctx context.Context, name string, limit int) ([]reconcile.Run, error) {
+	return ask(ctx, s.T.Reading, "read ledger", func(c Conn) ([]reconcile.Run, error) { return History(c, name, limit) })
+}
+
 // Forget drops runs from the ledger that are older than before, but never the
 // newest, and the password hashes that only they named. It returns how many
 // runs it dropped; they cannot be taken back any more.
@@ -117,6 +128,36 @@ func (s Shared) Grants(ctx context.Context) ([]reconcile.Grant, error) {
 // Revoke implements reconcile.Grantor.
 func (s Shared) Revoke(ctx context.Context, name, target string, now time.Time) (int64, error) {
 	return ask(ctx, s.T.Writing, "revoke", func(c Conn) (int64, error) { return Revoke(c, name, target, now) })
+}
+
+// Pause implements reconcile.Pauser.
+func (s Shared) Pause(ctx context.Context, p reconcile.Pause) error {
+	return tell(ctx, s.T.Writing, "pause", func(c Conn) error { return Pause(c, p) })
+}
+
+// Pauses implements reconcile.Pauser.
+func (s Shared) Pauses(ctx context.Context) ([]reconcile.Pause, error) {
+	return ask(ctx, s.T.Reading, "read pauses", Pauses)
+}
+
+// Resume implements reconcile.Pauser.
+func (s Shared) Resume(ctx context.Context, scope string, now time.Time) (int64, error) {
+	return ask(ctx, s.T.Writing, "resume", func(c Conn) (int64, error) { return endPauses(c, scope, now) })
+}
+
+// Notes implements reconcile.Witness, where who is done later has higher ids.
+func (s Shared) Notes(ctx context.Context, after int64) ([]reconcile.Note, error) {
+	return ask(ctx, s.T.Reading, "read notes", func(c Conn) ([]reconcile.Note, error) { return Notes(c, after, math.MaxInt64) })
+}
+
+// Look implements reconcile.Witness.
+func (s Shared) Look(ctx context.Context, names []string) ([]reconcile.Row, error) {
+	return ask(ctx, s.T.Snapshot, "look up resources", func(c Conn) ([]reconcile.Row, error) { return Look(c, names) })
+}
+
+// ForgetNotes implements reconcile.Witness.
+func (s Shared) ForgetNotes(ctx context.Context, before time.Time) error {
+	return tell(ctx, s.T.Writing, "forget notes", func(c Conn) error { return ForgetNotes(c, before) })
 }
 
 // SharedGate is what a gate does alike on every database. A gate embeds it.

@@ -48,6 +48,7 @@ type Dialect struct {
 	Tables string            // the query for the names of all tables
 	Extra  fs.FS             // migrations/*.sql that only this database has
 	Staged string            // a statement that follows when keys were staged; "" is none
+	Fence  string            // what keeps the row of the agent as a query found it until the transaction ends; "" is nothing
 }
 
 // Check reports the keys that a row cannot hold: an address that does not come

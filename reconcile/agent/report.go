@@ -1,0 +1,97 @@
+package agent
+
+import (
+	"errors"
+	"time"
+
+	"mailops/reconcile"
+	"mailops/schema"
+)
+
+// A Report is what one look did and found.
+type Report struct {
+	At       time.Time
+	Duration time.Duration
+	Causes   []Cause
+	Result   Result
+	Err      error // what kept it from doing everything
+	Source   error // what kept it from asking the repository
+
+	Looked   bool // it planned
+	Verdict  *Verdict
+	Problems schema.Problems     // that time brought
+	Findings []reconcile.Finding // that refuse to keep the commit in force
+	Alone    []reconcile.Finding // that hold single resources back
+	Held     []reconcile.Held
+
+	Run      int64 // 0: nothing was applied
+	Plan     *reconcile.Plan
+	Revision Revision
+	Newer    bool // the run brought a revision into force
+	Whole    bool
+}
+
+// A Result is how a look ended, in one word.
+type Result string
+
+// The results of looks.
+const (
+	ResultIdle    Result = "idle"    // nothing was to be done
+	ResultApplied Result = "applied" // something was
+	ResultRefused Result = "refused" // the newest commit is wrong or refused
+	ResultFailed  Result = "failed"  // something could not be reached, or went wrong
+	ResultStandby Result = "standby" // another agent leads the store
+)
+
+// finish sums a look up, and tells it.
+func (p *pass) finish(err error, took time.Duration) {
+	r := &p.report
+	r.Err, r.Duration = err, took
+	switch {
+	case errors.Is(err, reconcile.ErrLed), errors.Is(err, reconcile.ErrFenced):
+		r.Result = ResultStandby
+	case err != nil:
+		r.Result = ResultFailed
+	case r.Run != 0:
+		r.Result = ResultApplied
+	case p.hand.verdict.State != "" && p.hand.verdict.State != StateApplied && p.hand.verdict.State != StateWaiting, len(r.Findings) > 0:
+		r.Result = ResultRefused
+	default:
+		r.Result = ResultIdle
+	}
+	s := p.snapshot()
+	p.status.set(s)
+	p.log()
+	p.Observe.Ran(*r, &s)
+}
+
+// log writes one line for a look that did or found something, and one for each
+// change.
+func (p *pass) log() {
+	r := &p.report
+	attrs := []any{"result", r.Result, "causes", r.Causes, "seconds", r.Duration.Seconds()}
+	switch {
+	case r.Result == ResultFailed:
+		p.Log.Error("agent: look", append(attrs, "error", r.Err.Error(), "retry", p.pollAt)...)
+	case r.Result == ResultStandby:
+		p.Log.Info("agent: stands by", append(attrs, "error", r.Err.Error())...)
+	case r.Verdict != nil && r.Run == 0:
+		p.Log.Warn("agent: look", append(attrs, "revision", r.Verdict.Revision.ID, "state", r.Verdict.State, "problems", len(r.Verdict.Problems), "findings", len(r.Verdict.Findings), "text", r.Verdict.Text)...)
+	case r.Run != 0:
+		p.Log.Info("agent: look", append(attrs, "run", r.Run, "revision", r.Revision.ID, "created", r.Plan.Summary.Create, "updated", r.Plan.Summary.Update, "deleted", r.Plan.Summary.Delete)...)
+	default:
+		p.Log.Debug("agent: look", attrs...)
+	}
+	if r.Run == 0 {
+		return
+	}
+	for i := range r.Plan.Changes {
+		c := &r.Plan.Changes[i]
+		paths := make([]string, len(c.Fields))
+		drift := false
+		for j, f := range c.Fields {
+			paths[j], drift = f.Path, drift || f.Drift
+		}
+		p.Log.Info("agent: change", "run", r.Run, "op", c.Op, "kind", c.Kind, "name", c.Name, "fields", paths, "drift", drift)
+	}
+}

@@ -1,0 +1,178 @@
+package agent
+
+import (
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"mailops/reconcile"
+	"mailops/schema"
+	"mailops/schema/window"
+)
+
+// StatusFormat names the JSON form of a Status.
+const StatusFormat = "mailops.status/v1"
+
+// A Status is all that an agent knows about itself. It holds no secrets.
+type Status struct {
+	Format  string    `json:"format"`
+	At      time.Time `json:"at"`
+	Version string    `json:"version,omitempty"`
+	Result  Result    `json:"result"`
+	Failed  int       `json:"failed,omitempty"` // looks in a row that did not do everything
+	Error   string    `json:"error,omitempty"`
+	Next    time.Time `json:"next"` // when it looks again, if nothing else happens
+
+	Organization string `json:"organization,omitempty"`
+	Timezone     string `json:"timezone,omitempty"`
+	Store        string `json:"store"`
+	Epoch        int64  `json:"epoch,omitempty"` // of the lease; 0: it does not lead the store
+
+	InForce *InForce `json:"inForce,omitempty"`
+	Verdict *Verdict `json:"verdict,omitempty"` // on the newest revision, where it is not in force or waits in part
+	Want    Counted  `json:"want"`
+	Live    Counted  `json:"live"`
+
+	Problems schema.Problems      `json:"problems,omitempty"` // that keep time from going on
+	Findings []reconcile.Finding  `json:"findings,omitempty"` // that refuse to keep the commit in force
+	Waiting  []reconcile.Held     `json:"waiting,omitempty"`  // changes that are asked for and wait
+	Drift    []Drifted            `json:"drift,omitempty"`
+	Plan     *reconcile.Plan      `json:"plan,omitempty"` // the last one that had changes or was refused
+	Pauses   reconcile.Pauses     `json:"pauses,omitempty"`
+	Window   window.State         `json:"window"`
+	Budget   reconcile.BudgetLeft `json:"budget"`
+	Coming   []Coming             `json:"coming,omitempty"` // what will change by itself
+	Unset    []string             `json:"unset,omitempty"`  // variables of passwords that are not set
+}
+
+// InForce is the commit that the store is kept to.
+type InForce struct {
+	Revision
+	Since time.Time `json:"since"`
+	Run   int64     `json:"run"`
+	Whole bool      `json:"whole"` // all of it was carried out
+}
+
+// Counted is how many resources there are.
+type Counted struct {
+	Users   int `json:"users"`
+	Aliases int `json:"aliases"`
+	Lists   int `json:"lists"`
+	Domains int `json:"domains"`
+}
+
+// Drifted is what somebody else changed, and what is done about it.
+type Drifted struct {
+	reconcile.Held
+	By string    `json:"by,omitempty"` // who, where the store can tell
+	On time.Time `json:"on,omitzero"`  // when
+}
+
+// Coming is a change that needs no commit.
+type Coming struct {
+	At   time.Time      `json:"at"`
+	User schema.Address `json:"user"`
+	Text string         `json:"text"`
+}
+
+// statusBoard is where the loop leaves its status for whoever asks.
+type statusBoard struct {
+	sync.Mutex
+	now Status
+}
+
+func (b *statusBoard) get() Status {
+	b.Lock()
+	defer b.Unlock()
+	return b.now
+}
+
+func (b *statusBoard) set(s Status) {
+	b.Lock()
+	defer b.Unlock()
+	b.now = s
+}
+
+// snapshot is what is known at the end of a look.
+func (p *pass) snapshot() Status {
+	h, r := &p.hand, &p.report
+	s := Status{Format: StatusFormat, At: r.At, Version: p.Version, Result: r.Result, Failed: p.failed, Next: p.pollAt.UTC(),
+		Store: p.Name, Problems: r.Problems, Findings: r.Findings, Plan: h.plan, Window: h.window}
+	if r.Err != nil {
+		s.Error = r.Err.Error()
+	}
+	if p.lease != nil {
+		s.Epoch = p.lease.Epoch()
+	}
+	if h.verdict.State != "" && h.verdict.State != StateApplied {
+		v := h.verdict
+		s.Verdict = &v
+	}
+	s.Live = count(h.live.State)
+	s.Pauses = h.pauses.InForce(r.At)
+	if h.force != nil {
+		w := h.force.want
+		s.InForce = &InForce{h.force.Revision, h.since, h.run, h.whole}
+		s.Organization, s.Timezone, s.Want = w.Organization.Name, w.Organization.Timezone, count(w.State)
+		s.Budget = reconcile.Left(h.live.State, h.runs, w.Organization.Guards, r.At)
+		for _, u := range w.Unset {
+			s.Unset = append(s.Unset, u.Variable)
+		}
+		s.Coming = p.coming(14 * 24 * time.Hour)
+	}
+	s.Waiting, s.Drift = h.apart()
+	return s
+}
+
+// apart tells what waits from what drifts.
+func (h *hand) apart() (waiting []reconcile.Held, drift []Drifted) {
+	for _, held := range h.heldNow {
+		own, others := held, held
+		own.Fields = slices.DeleteFunc(slices.Clone(held.Fields), func(f reconcile.FieldChange) bool { return f.Drift })
+		others.Fields = slices.DeleteFunc(slices.Clone(held.Fields), func(f reconcile.FieldChange) bool { return !f.Drift })
+		if len(own.Fields) > 0 {
+			waiting = append(waiting, own)
+		}
+		if len(others.Fields) > 0 {
+			note := h.notes[held.Name]
+			drift = append(drift, Drifted{others, note.By, note.At})
+		}
+	}
+	return waiting, drift
+}
+
+func count(s schema.State) Counted {
+	var c Counted
+	for _, r := range s {
+		switch r.(type) {
+		case *schema.User:
+			c.Users++
+		case *schema.Alias:
+			c.Aliases++
+		case *schema.List:
+			c.Lists++
+		case *schema.Domain:
+			c.Domains++
+		}
+	}
+	return c
+}
+
+// coming are the next changes by themselves of each user, within a while.
+func (p *pass) coming(within time.Duration) []Coming {
+	var out []Coming
+	limit := p.report.At.Add(within)
+	for user, t := range p.hand.force.want.Timed {
+		if !t.At.After(limit) {
+			out = append(out, Coming{t.At, user, t.Reason})
+		}
+	}
+	slices.SortFunc(out, func(a, b Coming) int {
+		if c := a.At.Compare(b.At); c != 0 {
+			return c
+		}
+		return strings.Compare(string(a.User)+a.Text, string(b.User)+b.Text)
+	})
+	return out
+}

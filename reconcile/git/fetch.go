@@ -1,0 +1,370 @@
+package git
+
+import (
+	"context"
+	"crypto"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/go-git/go-git/v5/plumbing"
+	githash "github.com/go-git/go-git/v5/plumbing/hash"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp/capability"
+	"github.com/go-git/go-git/v5/plumbing/protocol/packp/sideband"
+	"github.com/go-git/go-git/v5/plumbing/transport"
+)
+
+// fetch speaks to a remote and puts what is new into the mirror's objects.
+// Branches are moved by the parent.
+func fetch(ctx context.Context, o order) (reply, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	r := o.mirror()
+	defer r.Close()
+	client, auth, err := o.client()
+	if err != nil {
+		return reply{}, err
+	}
+	session, err := client.NewUploadPackSession(o.Source.endpoint(), auth)
+	if err != nil {
+		return reply{}, explain(err)
+	}
+	defer session.Close()
+	defer context.AfterFunc(ctx, func() { session.Close() })() // ssh does not look at ctx
+	remote, err := session.AdvertisedReferencesContext(ctx)
+	if errors.Is(err, transport.ErrEmptyRemoteRepository) {
+		return reply{}, nil
+	}
+	if err != nil {
+		return reply{}, explain(err)
+	}
+	got := o.choose(remote)
+	wants, err := r.lacking(got)
+	if err != nil || len(wants) == 0 {
+		return got, err
+	}
+	in, err := r.receive(ctx, cancel, session, remote, wants)
+	if err == nil {
+		err = in.finish(ctx, r, wants)
+	}
+	if err == nil {
+		err = r.compact()
+	}
+	if cause := context.Cause(ctx); err != nil && cause != nil {
+		err = cause
+	}
+	return got, explain(err)
+}
+
+// choose picks the branches and tags that are kept.
+func (o order) choose(remote *packp.AdvRefs) reply {
+	got := reply{Refs: make(map[string]string), Head: headBranch(remote)}
+	branch := o.Branch
+	if branch == "" {
+		branch = got.Head
+	}
+	for name, hash := range remote.References {
+		short, isBranch := strings.CutPrefix(name, "refs/heads/")
+		switch {
+		case !validRef(name):
+		case isBranch && (o.All || short == branch):
+			got.Refs[originPrefix+short] = hash.String()
+		case o.All && strings.HasPrefix(name, "refs/tags/"):
+			got.Refs[name] = hash.String()
+		}
+	}
+	return got
+}
+
+// headBranch is the branch that the remote's HEAD is. Old servers only say where
+// it is, so any branch that is there will do.
+func headBranch(remote *packp.AdvRefs) string {
+	for _, pair := range remote.Capabilities.Get(capability.SymRef) {
+		if branch, ok := strings.CutPrefix(pair, "HEAD:refs/heads/"); ok {
+			return branch
+		}
+	}
+	best := ""
+	for name, hash := range remote.References {
+		branch, ok := strings.CutPrefix(name, "refs/heads/")
+		if ok && remote.Head != nil && *remote.Head == hash && (best == "" || branch == "main" || best != "main" && branch < best) {
+			best = branch
+		}
+	}
+	return best
+}
+
+// lacking are the tips that the mirror does not have.
+func (r *Repository) lacking(got reply) (wants []id, err error) {
+	seen := make(map[id]bool)
+	for _, hash := range got.Refs {
+		i, ok := parseID(hash)
+		if !ok || seen[i] {
+			continue
+		}
+		seen[i] = true
+		switch _, err := r.objects.kindOf(i); {
+		case errors.Is(err, errMissing):
+			wants = append(wants, i)
+		case err != nil:
+			return nil, r.objects.blame(err)
+		}
+	}
+	return wants, nil
+}
+
+// maxHaves is how many commits the remote is told that we have: the tips, and
+// some before each, so that a branch that was rewritten is not sent whole.
+const maxHaves = 512
+
+func (r *Repository) haves() ([]plumbing.Hash, error) {
+	refs, err := r.dirs.packedRefs()
+	if err != nil {
+		return nil, err
+	}
+	var out []plumbing.Hash
+	for _, i := range refs {
+		for n, gap := 0, 1; n < 32 && len(out) < maxHaves; n++ {
+			c, err := r.commit(i)
+			if err != nil {
+				break // a tag, or cut off
+			}
+			out = append(out, plumbing.Hash(i))
+			if n >= 10 {
+				gap *= 2
+			}
+			for range gap {
+				if len(c.parents) == 0 {
+					break
+				}
+				if i = c.parents[0]; gap > 1 {
+					if c, err = r.commit(i); err != nil {
+						return nil, err
+					}
+				}
+			}
+			if len(c.parents) == 0 {
+				break
+			}
+		}
+	}
+	return out, nil
+}
+
+// An arrival is what a remote sent, in a folder of its own until all of it is
+// known to be good.
+type arrival struct {
+	dir  string
+	pack *os.File
+	sum  []byte
+}
+
+// receive asks for what is lacking and writes it down.
+func (r *Repository) receive(ctx context.Context, cancel context.CancelCauseFunc, session transport.UploadPackSession, remote *packp.AdvRefs, wants []id) (*arrival, error) {
+	req := packp.NewUploadPackRequestFromCapabilities(remote.Capabilities)
+	for _, i := range wants {
+		req.Wants = append(req.Wants, plumbing.Hash(i))
+	}
+	var err error
+	if req.Haves, err = r.haves(); err != nil {
+		return nil, err
+	}
+	answer, err := session.UploadPack(ctx, req)
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Close()
+	in, err := newArrival(r.dirs.objects())
+	if err != nil {
+		return nil, err
+	}
+	from, stop := stall(cancel, io.LimitReader(unwrap(req, answer), r.options.Fetch.Bytes+1))
+	defer stop()
+	if err := in.copy(from, r.options.Fetch.Bytes); err != nil {
+		return nil, errors.Join(err, in.pack.Close(), os.RemoveAll(in.dir))
+	}
+	return in, nil
+}
+
+func newArrival(objects string) (*arrival, error) {
+	dir, err := os.MkdirTemp(objects, incoming)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.Mkdir(filepath.Join(dir, "pack"), 0o700); err != nil {
+		return nil, err
+	}
+	f, err := os.OpenFile(filepath.Join(dir, "pack", newPack+".pack"), os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	return &arrival{dir: dir, pack: f}, err
+}
+
+// newPack is the name of a pack before it is installed.
+const newPack = "pack-new"
+
+// unwrap takes the pack out of what may also hold the remote's talk.
+func unwrap(req *packp.UploadPackRequest, answer io.Reader) io.Reader {
+	switch {
+	case req.Capabilities.Supports(capability.Sideband64k):
+		return sideband.NewDemuxer(sideband.Sideband64k, answer)
+	case req.Capabilities.Supports(capability.Sideband):
+		return sideband.NewDemuxer(sideband.Sideband, answer)
+	}
+	return answer
+}
+
+// copy writes the pack and compares its checksum.
+func (in *arrival) copy(from io.Reader, max int64) error {
+	n, err := io.Copy(in.pack, from)
+	switch {
+	case err != nil:
+		return err
+	case n > max:
+		return fmt.Errorf("%w: it sends more than %d bytes", ErrLimit, max)
+	case n < packHead+trailer:
+		return errSent
+	}
+	h := githash.New(crypto.SHA1)
+	if _, err := io.Copy(h, io.NewSectionReader(in.pack, 0, n-trailer)); err != nil {
+		return err
+	}
+	in.sum = h.Sum(nil)
+	said := make([]byte, trailer)
+	if _, err := in.pack.ReadAt(said, n-trailer); err != nil {
+		return err
+	}
+	if string(said) != string(in.sum) {
+		return errSent
+	}
+	return nil
+}
+
+// finish makes what arrived part of the mirror, if it is whole.
+func (in *arrival) finish(ctx context.Context, r *Repository, wants []id) error {
+	defer os.RemoveAll(in.dir)
+	defer in.pack.Close()
+	objects, err := indexPack(in.pack, r.options.Fetch)
+	if err == nil {
+		err = in.index(objects)
+	}
+	if err == nil {
+		err = in.complete(ctx, r, wants)
+	}
+	if err == nil {
+		err = in.install(r.dirs.objects())
+	}
+	return err
+}
+
+// index writes the index beside the pack, and both to the disk.
+func (in *arrival) index(objects []packed) error {
+	f, err := os.OpenFile(filepath.Join(in.dir, "pack", newPack+".idx"), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	err = encodeIndex(f, objects, in.sum)
+	return errors.Join(err, f.Sync(), f.Close(), in.pack.Sync())
+}
+
+// install puts the pack among the others, the index last: packs are found by it.
+func (in *arrival) install(objects string) error {
+	to := filepath.Join(objects, "pack")
+	for _, ending := range []string{".pack", ".idx"} {
+		from := filepath.Join(in.dir, "pack", newPack+ending)
+		if err := os.Chmod(from, 0o400); err != nil {
+			return err
+		}
+		if err := os.Rename(from, filepath.Join(to, fmt.Sprintf("pack-%x%s", in.sum, ending))); err != nil {
+			return err
+		}
+	}
+	return syncDir(to)
+}
+
+// complete makes sure that everything is there which the wanted objects lead to.
+// What the mirror had before is whole: nothing gets into it without this.
+func (in *arrival) complete(ctx context.Context, r *Repository, wants []id) error {
+	fresh := newStore(in.dir, r.options.Fetch.Object)
+	defer fresh.close()
+	if err := fresh.renew(); err != nil {
+		return err
+	}
+	seen := make(map[id]bool)
+	for todo := wants; len(todo) > 0; {
+		i := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		if seen[i] {
+			continue
+		}
+		seen[i] = true
+		known, err := r.objects.holds(i)
+		if known {
+			continue
+		}
+		var o object
+		if err = errors.Join(err, ctx.Err()); err == nil {
+			o, err = fresh.fresh(i)
+		}
+		if err != nil {
+			return fmt.Errorf("check what the remote sent: object %s: %w", i, err)
+		}
+		more, err := leads(o)
+		if err != nil {
+			return fmt.Errorf("check what the remote sent: object %s: %w: %w", i, errSent, err)
+		}
+		for _, next := range more {
+			if !seen[next] {
+				todo = append(todo, next)
+			}
+		}
+	}
+	return nil
+}
+
+// fresh reads an object that arrived; of a blob, only that it is there: its name
+// was made from its content a moment ago.
+func (s *store) fresh(i id) (object, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for _, p := range s.packs {
+		at, err := p.find(i)
+		if err != nil {
+			continue
+		}
+		kind, err := p.kind(at)
+		if err != nil || kind == kindBlob {
+			return object{kind: kind}, err
+		}
+		return p.read(at, s.max, s.bases)
+	}
+	return object{}, fmt.Errorf("%w: it is missing", errSent)
+}
+
+// leads are the objects that one leads to.
+func leads(o object) ([]id, error) {
+	switch o.kind {
+	case kindCommit:
+		c, err := parseCommit(o.data)
+		return append(c.parents, c.tree), err
+	case kindTree:
+		nodes, err := parseTree(o.data)
+		var out []id
+		for _, n := range nodes {
+			if n.mode.Type() != submodule {
+				out = append(out, n.id)
+			}
+		}
+		return out, err
+	case kindTag:
+		line, _, _ := strings.Cut(string(o.data), "\n")
+		i, ok := parseID(strings.TrimPrefix(line, "object "))
+		if !ok {
+			return nil, errors.New("a tag of nothing")
+		}
+		return []id{i}, nil
+	}
+	return nil, nil
+}

@@ -1,0 +1,6 @@
+//go:build !race
+
+package git
+
+// raceDetector says whether this program was built to look for data races.
+const raceDetector = false
