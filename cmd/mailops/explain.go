@@ -70,7 +70,8 @@ type explained struct {
 	Field string          `json:"field"`
 	Value schema.Value    `json:"value"`
 	Live  schema.Value    `json:"live"`
-	Chain []resolve.Layer `json:"chain"` // from the weakest to the one that counts
+	Chain []resolve.Layer `json:"chain"`           // from the weakest to the one that counts
+	SetBy *setBy          `json:"setBy,omitempty"` // the commit that set it; of one field alone
 }
 
 func (a *app) explainValue(ctx context.Context, subject string) error {
@@ -90,6 +91,9 @@ func (a *app) explainValue(ctx context.Context, subject string) error {
 	fields := explainFields(w, resource, live, path)
 	if len(fields) == 0 {
 		return usage("%s has no field %q", resource.Key(), path)
+	}
+	if n := len(fields[0].Chain); len(fields) == 1 && n > 0 && fields[0].Chain[n-1].Origin.Via != "default" {
+		fields[0].SetBy = a.blame(ctx, fields[0].Chain[n-1].Origin.Pos)
 	}
 	observed, seen := in.Live.Observed[resource.Key().Address()]
 	if a.format == "json" {
@@ -186,6 +190,9 @@ func (a *app) printExplained(f explained, isLive, long bool) {
 			verb = "set by   "
 		}
 		fmt.Fprintf(a.out, "  %s %s: %s\n", verb, f.Chain[i].Origin, plain(f.Chain[i].Value))
+		if c := f.SetBy; c != nil && i == len(f.Chain)-1 {
+			fmt.Fprintf(a.out, "            by %s on %s, in %s %q\n", plain(c.Author), c.Date, c.Commit[:12], plain(c.Subject))
+		}
 	}
 	if isLive {
 		fmt.Fprintf(a.out, "  live      %s\n", before)

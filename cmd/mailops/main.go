@@ -10,12 +10,16 @@ import (
 	"time"
 	_ "time/tzdata" // time zones do not depend on what the machine has installed
 
+	"mailops/reconcile/git"
 	"mailops/schema/policy"
 )
 
 func main() {
-	if len(os.Args) == 2 && os.Args[1] == policy.ChildArg {
+	switch {
+	case len(os.Args) == 2 && os.Args[1] == policy.ChildArg:
 		os.Exit(policy.Child(os.Stdin, os.Stdout))
+	case len(os.Args) == 2 && os.Args[1] == git.ChildArg:
+		os.Exit(git.FetchChild(os.Stdin, os.Stdout))
 	}
 	// Most of the heap is declarations, which stay: half the usual slack keeps a
 	// hundred thousand users under 600 MB and costs little.

@@ -88,7 +88,7 @@ func (a *app) plan(ctx context.Context, flags planFlags, how access) (*planned, 
 	if in.Allow, err = allowances(flags.allow); err != nil {
 		return nil, err
 	}
-	in.Want, in.Organization, in.At, in.Revision = w.State, w.Organization, w.At.UTC(), "worktree:"+decls.Digest
+	in.Want, in.Organization, in.At, in.Revision = w.State, w.Organization, w.At.UTC(), a.revision(decls)
 	in.Only, in.Exclude, in.Provenance, in.Notes = flags.only, flags.exclude, w, notes(w)
 	if err := matching(in); err != nil {
 		return nil, err

@@ -11,8 +11,8 @@ import (
 	"mailops/reconcile"
 	"mailops/schema"
 	"mailops/schema/load"
-	"mailops/schema/policy"
 	"mailops/schema/resolve"
+	"mailops/schema/track"
 )
 
 // want reads the declarations, resolves them at the instant of --at, and holds
@@ -37,47 +37,36 @@ func (a *app) want(ctx context.Context) (*schema.Declarations, *resolve.Want, er
 		// would blame what is right.
 		return decls, w, append(problems, more.Without("licence-limit", "storage-limit", "schema")...).Err()
 	}
-	violations, err := a.judge(ctx, decls, w)
+	violations, err := track.Judge(ctx, decls.Policies, w)
 	if err != nil {
 		return nil, nil, err
 	}
 	return decls, w, append(more, violations...).Err()
 }
 
-// declarations reads the repository under -C. Its root is fenced: no link leads
-// out of it.
+// declarations reads the repository under -C, or a revision of it.
 func (a *app) declarations(ctx context.Context) (*schema.Declarations, schema.Problems, error) {
-	root, err := os.OpenRoot(a.dir)
+	if a.rev != "" {
+		return a.committed(ctx)
+	}
+	root, err := os.OpenRoot(a.dir) // a fence: no link leads out of it
 	if err != nil {
 		return nil, nil, fmt.Errorf("%w: %w", errRepository, err)
 	}
 	defer root.Close()
-	if _, err := root.Stat(load.Root); errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, fmt.Errorf("%w: there is no %s in %s: %w", errRepository, load.Root, a.dir, fs.ErrNotExist)
-	}
-	decls, problems, err := load.FS(ctx, root.FS())
-	if err != nil {
-		return nil, nil, fmt.Errorf("%w: %s: %w", errRepository, a.dir, err)
-	}
-	return decls, problems, nil
+	return a.load(ctx, root.FS(), a.dir)
 }
 
-// judge holds the effective resources against the organization's own CUE, and
-// places each violation at the line that set the value.
-func (a *app) judge(ctx context.Context, decls *schema.Declarations, w *resolve.Want) (schema.Problems, error) {
-	violations, err := policy.Check(ctx, decls.Policies, w.State, policy.Limits{})
+// load reads declarations out of a file system, which messages call place.
+func (a *app) load(ctx context.Context, fsys fs.FS, place string) (*schema.Declarations, schema.Problems, error) {
+	if _, err := fs.Stat(fsys, load.Root); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil, fmt.Errorf("%w: there is no %s in %s: %w", errRepository, load.Root, place, fs.ErrNotExist)
+	}
+	decls, problems, err := load.FS(ctx, fsys)
 	if err != nil {
-		return nil, err
+		return nil, nil, fmt.Errorf("%w: %s: %w", errRepository, place, err)
 	}
-	var problems schema.Problems
-	for _, v := range violations {
-		if v.Key.Name == "" {
-			problems = append(problems, schema.Problem{Pos: v.Policy, Rule: "policy", Message: v.Message, Hint: v.Hint})
-			continue
-		}
-		problems = append(problems, w.Problem(v.Key, v.Path, "policy", fmt.Sprintf("%s: %s", v.Policy, v.Message), v.Hint))
-	}
-	return problems, nil
+	return decls, problems, nil
 }
 
 // parseAt reads the instant of --at: RFC 3339, or a wall-clock time in the

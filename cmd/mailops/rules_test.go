@@ -22,6 +22,7 @@ import (
 	"mailops/schema"
 	"mailops/schema/load"
 	"mailops/schema/resolve"
+	"mailops/schema/track"
 )
 
 // ruleTime is when the examples of rules are judged.
@@ -110,7 +111,7 @@ func resolved(t *testing.T, files []schema.Source) (*resolve.Want, schema.Proble
 		t.Fatal(err)
 	}
 	w, more := resolve.At(decls, ruleTime, nil)
-	violations, err := (&app{}).judge(t.Context(), decls, w)
+	violations, err := track.Judge(t.Context(), decls.Policies, w)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"mailops/reconcile"
+	"mailops/reconcile/git"
 	"mailops/schema"
 )
 
@@ -26,11 +27,13 @@ type app struct {
 	env      map[string]string
 	now      func() time.Time
 
-	dir    string // -C
-	store  string // --store
-	format string // --format
-	at     string // --at
-	actor  string // --actor
+	dir    string        // -C
+	store  string        // --store
+	format string        // --format
+	at     string        // --at
+	rev    string        // --rev
+	commit *git.Revision // that --rev means, once it was read
+	actor  string        // --actor
 }
 
 // environ turns the environment into a map.
@@ -62,7 +65,7 @@ var exitCodes = []struct {
 }{
 	{exitDone, "done, or nothing to do"},
 	{exitFailure, "another failure"},
-	{exitChanges, "the plan has changes (plan --detailed-exitcode)"},
+	{exitChanges, "the plan has changes (plan --detailed-exitcode), or there is drift (drift)"},
 	{exitUsage, "wrong usage"},
 	{exitInvalid, "invalid declarations"},
 	{exitRefused, "refused by a guard or rule"},
@@ -85,6 +88,8 @@ var (
 	errChanges = errors.New("the plan has changes")
 	// errSaid is a failure that has been told already.
 	errSaid = errors.New("said already")
+	// errDrift says that the live store has what no commit made.
+	errDrift = errors.New("the live store has drifted")
 	// errRepository says that the declarations cannot be read at all.
 	errRepository = errors.New("repository unreachable")
 )
@@ -102,7 +107,7 @@ func (a *app) run(ctx context.Context, args []string) int {
 		err = a.told()
 	}
 	code := exitCode(err)
-	if err != nil && !errors.Is(err, errSaid) && !errors.Is(err, errChanges) {
+	if err != nil && !errors.Is(err, errSaid) && !errors.Is(err, errChanges) && !errors.Is(err, errDrift) {
 		a.complain(err)
 	}
 	return code
@@ -139,7 +144,7 @@ func exitCode(err error) int {
 	switch {
 	case err == nil:
 		return exitDone
-	case errors.Is(err, errChanges):
+	case errors.Is(err, errChanges), errors.Is(err, errDrift):
 		return exitChanges
 	case errors.As(err, &wrong):
 		return exitUsage
@@ -147,9 +152,9 @@ func exitCode(err error) int {
 		return exitInvalid
 	case errors.Is(err, reconcile.ErrRefused):
 		return exitRefused
-	case errors.Is(err, reconcile.ErrConflict), errors.Is(err, reconcile.ErrBusy), errors.Is(err, reconcile.ErrNoSecret):
+	case errors.Is(err, reconcile.ErrConflict), errors.Is(err, reconcile.ErrFenced), errors.Is(err, reconcile.ErrLed), errors.Is(err, reconcile.ErrBusy), errors.Is(err, reconcile.ErrNoSecret):
 		return exitConflict
-	case errors.Is(err, reconcile.ErrUnreachable), errors.Is(err, reconcile.ErrNewer), errors.Is(err, errRepository):
+	case errors.Is(err, reconcile.ErrUnreachable), errors.Is(err, reconcile.ErrNewer), errors.Is(err, errRepository), errors.Is(err, git.ErrUnreachable), errors.Is(err, git.ErrAuth), errors.Is(err, git.ErrDamaged), errors.Is(err, errAgent):
 		return exitUnreachable
 	}
 	return exitFailure
@@ -235,6 +240,7 @@ func (a *app) root() *cobra.Command {
 	root.AddCommand(a.initCommand(), a.validateCommand(), a.planCommand(), a.applyCommand(),
 		a.importCommand(), a.exportCommand(), a.fmtCommand(), a.explainCommand(), a.routeCommand(),
 		a.passwordCommand(), a.backupCommand(), a.historyCommand(), a.undoCommand(),
+		a.agentCommand(), a.statusCommand(), a.driftCommand(), a.pauseCommand(), a.resumeCommand(),
 		a.impersonateCommand(), a.enforceCommand(), a.postingCommand(), a.schemaCommand(), a.doctorCommand(), a.versionCommand())
 	root.AddCommand(a.completionCommand())
 	root.SetHelpCommand(a.helpCommand())

@@ -49,17 +49,27 @@ var openers = map[string]opener{
 
 // open opens the live store, and names it as plans do.
 func (a *app) open(ctx context.Context, how access) (liveStore, string, error) {
+	open, name, err := a.storeName()
+	if err != nil {
+		return nil, "", err
+	}
+	_, rest, _ := strings.Cut(a.storeURL(), ":")
+	s, err := open(ctx, rest, how)
+	return s, name, err
+}
+
+// storeName names the live store as plans do, and says how it is opened.
+func (a *app) storeName() (opener, string, error) {
 	url := a.storeURL()
 	scheme, rest, ok := strings.Cut(url, ":")
 	open := openers[scheme]
 	if !ok || open == nil || (rest == "" && scheme != "mem") {
 		return nil, "", usage("--store %s: want sqlite:PATH, postgres://USER:PASSWORD@HOST/DATABASE or mem:", postgres.Label(url))
 	}
-	s, err := open(ctx, rest, how)
 	if strings.HasPrefix(scheme, "postgres") {
 		url = postgres.Label(url)
 	}
-	return s, url, err
+	return open, url, nil
 }
 
 // storeURL is where live state is.

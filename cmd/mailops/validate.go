@@ -19,7 +19,9 @@ func (a *app) validateCommand() *cobra.Command {
 	return cmd
 }
 
+// atFlag adds what says which declarations are looked at, and when.
 func (a *app) atFlag(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&a.rev, "rev", "", "read this git `REVISION` instead of the files, such as main or HEAD~2")
 	cmd.Flags().Var((*instantFlag)(&a.at), "at", "look at this `TIME` instead of now, such as 2026-12-24T18:00")
 }
 

@@ -145,6 +145,7 @@ type Agent struct {
 	Options
 	triggers triggers
 	status   statusBoard
+	desk     desk
 }
 
 // New makes an agent. It does nothing until Run.
@@ -157,6 +158,9 @@ func (a *Agent) Status() Status { return a.status.get() }
 
 // Trigger asks for a look, and says why. Many triggers are one look.
 func (a *Agent) Trigger(why Cause) { a.triggers.pull(why) }
+
+// Queue is how many reasons to look wait.
+func (a *Agent) Queue() int { return a.triggers.depth() }
 
 // Reconcile asks for a look, and waits for one that began after it was asked
 // for. The error is that of ctx, or of an agent that has ended.

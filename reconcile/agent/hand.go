@@ -38,9 +38,11 @@ type hand struct {
 	healed map[schema.Key]map[string][]time.Time // when a field was taken back, in the last hour
 	closed bool                                  // healed has been filled from the ledger
 
-	heldNow []reconcile.Held
-	plan    *reconcile.Plan // the last one that had changes or was refused
-	terms   string          // that the last plan was made under
+	heldNow  []reconcile.Held
+	adopted  string // what the last proposal was made of
+	proposal Proposed
+	plan     *reconcile.Plan // the last one that had changes or was refused
+	terms    string          // that the last plan was made under
 }
 
 // A commit is a revision with what it asks for.

@@ -24,6 +24,8 @@ type Report struct {
 	Alone    []reconcile.Finding // that hold single resources back
 	Held     []reconcile.Held
 
+	Proposed string // where drift was proposed as a change of the declarations
+
 	Run      int64 // 0: nothing was applied
 	Plan     *reconcile.Plan
 	Revision Revision
@@ -61,6 +63,7 @@ func (p *pass) finish(err error, took time.Duration) {
 	}
 	s := p.snapshot()
 	p.status.set(s)
+	p.desk.leave(view{p.store, p.hand.force, p.hand.live, p.hand.heldNow, p.hand.pauses})
 	p.log()
 	p.Observe.Ran(*r, &s)
 }

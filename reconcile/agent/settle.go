@@ -144,7 +144,7 @@ func (p *pass) carryOut(ctx context.Context, o outcome) error {
 	p.report.Held, p.report.Alone = o.held, o.alone
 	if len(o.plan.Changes) == 0 && !newer && whole == h.whole {
 		h.heldNow = o.held
-		return nil
+		return p.adopt(ctx, o)
 	}
 	at := time.Now().UTC()
 	run, err := reconcile.Apply(ctx, p.store, o.plan, reconcile.Execution{At: at, Actor: actor, Secrets: o.secrets, Epoch: p.lease.Epoch(), Whole: whole})
@@ -168,7 +168,46 @@ func (p *pass) carryOut(ctx context.Context, o outcome) error {
 		p.judge(Verdict{Revision: o.Revision, State: applied(whole)})
 	}
 	h.runs = append([]reconcile.Run{{ID: run, At: at, Actor: actor, Revision: o.ID, Plan: o.plan.ID, Summary: o.plan.Summary, Counts: o.plan.Counts, Whole: whole, LiveUsers: users(h.live.State)}}, h.runs...)
-	return p.readBack(ctx, o.plan.Changes)
+	return errors.Join(p.readBack(ctx, o.plan.Changes), p.adopt(ctx, o))
+}
+
+// adopt proposes the drift that is to be adopted, once.
+func (p *pass) adopt(ctx context.Context, o outcome) error {
+	h := &p.hand
+	var held []reconcile.Held
+	for _, one := range o.held {
+		if one.Why == reconcile.HeldAdopt {
+			held = append(held, one)
+		}
+	}
+	if len(held) == 0 {
+		h.adopted, h.proposal = "", Proposed{}
+		return nil
+	}
+	if key := fmt.Sprint(o.ID, held); key == h.adopted {
+		return nil
+	} else {
+		h.adopted = key
+	}
+	a, err := Adopt(ctx, h.tracker, o.want, o.fs, h.live.State, held, h.notes)
+	if err != nil {
+		return fmt.Errorf("adopt: %w", err)
+	}
+	h.proposal = Proposed{Left: a.Left, Took: len(a.Took)}
+	if len(a.Files) == 0 {
+		return nil
+	}
+	author, at := actor, time.Now()
+	if n := h.notes[a.Took[0].Name]; n.By != "" {
+		author = n.By
+	}
+	h.proposal.Where, err = p.Source.Propose(ctx, Proposal{Branch: p.Branch + "-" + a.digest(), Base: o.Revision, Files: a.Files, Message: a.Message, Author: author, At: at})
+	if err != nil {
+		h.adopted = "" // the next look tries again
+		return fmt.Errorf("propose the drift: %w", err)
+	}
+	p.report.Proposed = h.proposal.Where
+	return nil
 }
 
 // actor is who the ledger says applied.

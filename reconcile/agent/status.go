@@ -43,7 +43,8 @@ type Status struct {
 	Window   window.State         `json:"window"`
 	Budget   reconcile.BudgetLeft `json:"budget"`
 	Coming   []Coming             `json:"coming,omitempty"` // what will change by itself
-	Unset    []string             `json:"unset,omitempty"`  // variables of passwords that are not set
+	Proposal Proposed             `json:"proposal,omitzero"`
+	Unset    []string             `json:"unset,omitempty"` // variables of passwords that are not set
 }
 
 // InForce is the commit that the store is kept to.
@@ -74,6 +75,13 @@ type Coming struct {
 	At   time.Time      `json:"at"`
 	User schema.Address `json:"user"`
 	Text string         `json:"text"`
+}
+
+// Proposed is drift that was written as a change of the declarations.
+type Proposed struct {
+	Where string                `json:"where,omitempty"` // a branch, or a folder
+	Took  int                   `json:"took"`
+	Left  map[schema.Key]string `json:"-"` // what could not be adopted, and why
 }
 
 // statusBoard is where the loop leaves its status for whoever asks.
@@ -122,6 +130,7 @@ func (p *pass) snapshot() Status {
 		s.Coming = p.coming(14 * 24 * time.Hour)
 	}
 	s.Waiting, s.Drift = h.apart()
+	s.Proposal = h.proposal
 	return s
 }
 

@@ -21,9 +21,13 @@ type Auth struct {
 	KeyFile        string // ssh: the private key
 	PassphraseFile string // of the key; "" when it is not encrypted
 	KnownHostsFile string // ssh: the hosts that are trusted; others are refused
+	Proxy          string `json:"-"` // https: URL of an HTTP proxy, which may hold a password; "" is none, whatever the environment says
 }
 
-func (Auth) String() string   { return "(credentials)" }
+// String shows no secret.
+func (Auth) String() string { return "(credentials)" }
+
+// GoString shows no secret.
 func (Auth) GoString() string { return "git.Auth{(credentials)}" }
 
 // A credentials is what one fetch uses. It travels to the child over a pipe.
@@ -33,6 +37,7 @@ type credentials struct {
 	Key        string `json:"key,omitempty"`
 	Passphrase string `json:"passphrase,omitempty"`
 	KnownHosts string `json:"knownHosts,omitempty"` // the path of the file
+	Proxy      string `json:"proxy,omitempty"`
 }
 
 func (credentials) String() string   { return "(credentials)" }
@@ -53,7 +58,7 @@ func (a Auth) read(s source) (c credentials, err error) {
 		}
 		return c, err
 	}
-	c.Username, c.Password = a.Username, a.Password
+	c.Username, c.Password, c.Proxy = a.Username, a.Password, a.Proxy
 	if a.PasswordFile != "" {
 		if c.Password, err = secret("the password or token", a.PasswordFile); err != nil {
 			return c, err
@@ -99,7 +104,11 @@ func secret(what, path string) (string, error) {
 // without the secrets that it was told.
 func (c credentials) scrub(text string) string {
 	text = strings.Join(strings.Fields(clean(text)), " ")
-	for _, s := range []string{c.Password, c.Passphrase} {
+	proxy := ""
+	if u, err := url.Parse(c.Proxy); err == nil {
+		proxy, _ = u.User.Password()
+	}
+	for _, s := range []string{c.Password, c.Passphrase, proxy} {
 		if s == "" {
 			continue
 		}

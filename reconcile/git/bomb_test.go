@@ -134,7 +134,7 @@ func TestPackBombs(t *testing.T) {
 		} else {
 			t.Logf("%s: refused in %s: %v", name, took, err)
 		}
-		if left, _ := filepath.Glob(filepath.Join(o.Dir, "mirror/objects/*-*")); len(left) > 0 {
+		if left, _ := filepath.Glob(filepath.Join(o.Dir, "*/mirror/objects/*-*")); len(left) > 0 {
 			t.Errorf("%s leaves %v", name, left)
 		}
 	}

@@ -9,9 +9,10 @@ import (
 	"slices"
 )
 
-// Changed returns the files below path that differ between two revisions, in
-// order: made, removed, or with another content or mode. Folders that are equal
-// are not looked into, so the cost is what changed.
+// Changed returns the files below a folder that differ between two revisions, by
+// their paths below it, in order: made, removed, or with another content or mode.
+// Folders that are equal are not looked into, so the cost is what changed. A
+// folder that is not there counts as empty.
 func (r *Repository) Changed(ctx context.Context, from, to Revision, path string) ([]string, error) {
 	c := comparison{ctx: ctx, r: r, depth: r.options.Read.Depth}
 	err := c.revisions(from, to, path)

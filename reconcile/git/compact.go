@@ -29,11 +29,17 @@ func (r *Repository) compact() error {
 	if err := r.objects.renew(); err != nil {
 		return err
 	}
-	small := slices.DeleteFunc(slices.Clone(r.objects.packs), func(p *pack) bool { return p.end > smallPack })
+	small := slices.SortedFunc(slices.Values(r.objects.packs), func(a, b *pack) int { return cmp.Compare(a.end, b.end) })
+	room := r.options.Fetch.Bytes // as large as a file may be here
+	for n, p := range small {
+		if room -= p.end; p.end > smallPack || room < 0 {
+			small = small[:n]
+			break
+		}
+	}
 	if len(small) < manyPacks {
 		return nil
 	}
-	slices.SortFunc(small, func(a, b *pack) int { return cmp.Compare(a.path, b.path) })
 	in, err := newArrival(r.dirs.objects())
 	if err != nil {
 		return err

@@ -155,7 +155,8 @@ func TestMirrorHeals(t *testing.T) {
 	mirror := open(t, o)
 	fetch(t, mirror, nil)
 	at := head(t, mirror)
-	git0 := filepath.Join(o.Dir, "mirror")
+	git0 := mirrorOf(t, o)
+	top := filepath.Dir(git0)
 	packs := func() []string {
 		found, err := filepath.Glob(filepath.Join(git0, "objects/pack/*"))
 		if err != nil {
@@ -188,8 +189,8 @@ func TestMirrorHeals(t *testing.T) {
 		"left behind": func() {
 			must(t, os.MkdirAll(filepath.Join(git0, "objects/incoming-123/pack"), 0o700))
 			must(t, os.WriteFile(filepath.Join(git0, "objects/incoming-123/pack/pack-new.pack"), []byte("PACK"), 0o600))
-			must(t, os.MkdirAll(filepath.Join(o.Dir, "fresh-1/objects"), 0o700))
-			must(t, os.MkdirAll(filepath.Join(o.Dir, "old-1"), 0o700))
+			must(t, os.MkdirAll(filepath.Join(top, "fresh-1/objects"), 0o700))
+			must(t, os.MkdirAll(filepath.Join(top, "old-1"), 0o700))
 			must(t, os.WriteFile(filepath.Join(git0, "packed-refs.lock"), nil, 0o600))
 			must(t, os.WriteFile(filepath.Join(git0, "tmp-1"), nil, 0o600))
 		},
@@ -212,7 +213,7 @@ func TestMirrorHeals(t *testing.T) {
 		if got := contents(t, mirror, head(t, mirror), "."); len(got) != 2 {
 			t.Errorf("%s: the mirror that was open is not whole", name)
 		}
-		left, err := filepath.Glob(filepath.Join(o.Dir, "*"))
+		left, err := filepath.Glob(filepath.Join(top, "*"))
 		if err != nil || len(left) != 2 {
 			t.Errorf("%s leaves %v", name, left)
 		}

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"path"
 	"strings"
@@ -73,55 +72,75 @@ const maxLinks = 16
 // walk finds what lies at a path. Links on the way are followed, and the last
 // step when follow is set.
 func (t *treeFS) walk(name string, follow bool) (node, error) {
-	steps := strings.Split(name, "/")
-	if name == "." {
-		return t.top, nil
-	}
-	way := []node{t.top}
-	where := []string{}
-	for links := 0; len(steps) > 0; {
-		step := steps[0]
-		steps = steps[1:]
-		switch {
-		case step == "." || step == "":
-			continue
-		case step == "..":
-			if len(where) == 0 {
-				return node{}, fmt.Errorf("%w: a symbolic link leads out of the folder", fs.ErrNotExist)
-			}
-			way, where = way[:len(way)-1], where[:len(where)-1]
-			continue
-		}
-		here := way[len(way)-1]
-		if !here.mode.IsDir() {
-			return node{}, fs.ErrNotExist
-		}
-		if len(where) >= t.r.options.Read.Depth {
-			return node{}, fmt.Errorf("%w: more than %d folders in folders", ErrLimit, t.r.options.Read.Depth)
-		}
-		nodes, err := t.r.tree(here.id, strings.Join(where, "/"))
-		if err != nil {
+	w := way{fs: t, nodes: []node{t.top}, steps: strings.Split(name, "/")}
+	for len(w.steps) > 0 {
+		if err := w.step(follow); err != nil {
 			return node{}, err
 		}
-		next, ok := find(nodes, step)
-		if !ok || next.mode.Type() == submodule {
-			return node{}, fs.ErrNotExist
-		}
-		if next.mode.Type() != fs.ModeSymlink || len(steps) == 0 && !follow {
-			way, where = append(way, next), append(where, step)
-			continue
-		}
-		if links++; links > maxLinks {
-			return node{}, fmt.Errorf("%w: symbolic links lead in a circle", fs.ErrNotExist)
-		}
-		to, err := t.link(next)
-		if err != nil {
-			return node{}, err
-		}
-		steps = append(strings.Split(to, "/"), steps...)
 	}
-	return way[len(way)-1], nil
+	return w.here(), nil
 }
+
+// A way is how far a walk has come.
+type way struct {
+	fs    *treeFS
+	nodes []node   // from the top to here
+	names []string // of nodes, but the top
+	steps []string // that are still to be gone
+	links int      // that were followed
+}
+
+func (w *way) here() node { return w.nodes[len(w.nodes)-1] }
+
+func (w *way) step(follow bool) error {
+	name := w.steps[0]
+	w.steps = w.steps[1:]
+	switch name {
+	case ".", "":
+		return nil
+	case "..":
+		if len(w.names) == 0 {
+			return errLeadsOut
+		}
+		w.nodes, w.names = w.nodes[:len(w.nodes)-1], w.names[:len(w.names)-1]
+		return nil
+	}
+	if !w.here().mode.IsDir() {
+		return fs.ErrNotExist
+	}
+	if depth := w.fs.r.options.Read.Depth; len(w.names) >= depth {
+		return fmt.Errorf("%w: more than %d folders in folders", ErrLimit, depth)
+	}
+	nodes, err := w.fs.r.tree(w.here().id, strings.Join(w.names, "/"))
+	if err != nil {
+		return err
+	}
+	next, ok := find(nodes, name)
+	if !ok || next.mode.Type() == submodule {
+		return fs.ErrNotExist
+	}
+	if next.mode.Type() == fs.ModeSymlink && (len(w.steps) > 0 || follow) {
+		return w.link(next)
+	}
+	w.nodes, w.names = append(w.nodes, next), append(w.names, name)
+	return nil
+}
+
+// link goes where a symbolic link leads, next.
+func (w *way) link(n node) error {
+	if w.links++; w.links > maxLinks {
+		return fmt.Errorf("%w: symbolic links lead in a circle", fs.ErrNotExist)
+	}
+	to, err := w.fs.link(n)
+	if err != nil {
+		return err
+	}
+	w.steps = append(strings.Split(to, "/"), w.steps...)
+	return nil
+}
+
+// errLeadsOut is a link to what is not in the folder: to its reader, to nothing.
+var errLeadsOut = fmt.Errorf("%w: a symbolic link leads out of the folder", fs.ErrNotExist)
 
 // maxLink is the longest path that a symbolic link may hold.
 const maxLink = 4096
@@ -138,7 +157,7 @@ func (t *treeFS) link(n node) (string, error) {
 	if to := string(data); !path.IsAbs(to) {
 		return to, nil
 	}
-	return "", fmt.Errorf("%w: a symbolic link leads out of the folder", fs.ErrNotExist)
+	return "", errLeadsOut
 }
 
 // content reads a file under the budget, which is asked before.
@@ -259,111 +278,5 @@ func (t *treeFS) entriesOf(n node, name string) ([]fs.DirEntry, error) {
 			out = append(out, &info{fs: t, node: n, name: n.name})
 		}
 	}
-	return out, nil
-}
-
-// An info describes a file, folder or link.
-type info struct {
-	fs   *treeFS
-	node node
-	name string
-	size int64 // set by measure
-}
-
-func (i *info) Name() string       { return i.name }
-func (i *info) Size() int64        { return i.size }
-func (i *info) Mode() fs.FileMode  { return i.node.mode }
-func (i *info) Type() fs.FileMode  { return i.node.mode.Type() }
-func (i *info) ModTime() time.Time { return i.fs.when }
-func (i *info) IsDir() bool        { return i.node.mode.IsDir() }
-
-// Sys is the BlobID or TreeID.
-func (i *info) Sys() any {
-	if i.IsDir() {
-		return TreeID(i.node.id)
-	}
-	return BlobID(i.node.id)
-}
-
-// Info is for fs.DirEntry.
-func (i *info) Info() (fs.FileInfo, error) {
-	measured := *i
-	if err := measured.measure(); err != nil {
-		return nil, &fs.PathError{Op: "stat", Path: i.name, Err: err}
-	}
-	return &measured, nil
-}
-
-func (i *info) measure() (err error) {
-	if !i.IsDir() {
-		i.size, err = i.fs.r.objects.size(i.node.id)
-	}
-	return err
-}
-
-// A file is an open file. Its content is read when it is first asked for.
-type file struct {
-	info *info
-	path string
-	text *bytes.Reader
-}
-
-// Stat describes the file.
-func (f *file) Stat() (fs.FileInfo, error) { return f.info.Info() }
-
-// Close lets go of the content.
-func (f *file) Close() error {
-	f.text = nil
-	return nil
-}
-
-// Read reads on.
-func (f *file) Read(p []byte) (int, error) {
-	if f.text == nil {
-		data, err := f.info.fs.content(f.info.node)
-		if err != nil {
-			return 0, &fs.PathError{Op: "read", Path: f.path, Err: err}
-		}
-		f.text = bytes.NewReader(data)
-	}
-	return f.text.Read(p)
-}
-
-// A folder is an open folder.
-type folder struct {
-	info  *info
-	path  string
-	read  bool
-	entry []fs.DirEntry
-}
-
-// Stat describes the folder.
-func (f *folder) Stat() (fs.FileInfo, error) { return f.info, nil }
-
-// Close does nothing.
-func (f *folder) Close() error { return nil }
-
-// Read is an error.
-func (f *folder) Read([]byte) (int, error) {
-	return 0, &fs.PathError{Op: "read", Path: f.path, Err: errors.New("is a folder")}
-}
-
-// ReadDir lists on.
-func (f *folder) ReadDir(n int) ([]fs.DirEntry, error) {
-	if !f.read {
-		entries, err := f.info.fs.entriesOf(f.info.node, f.path)
-		if err != nil {
-			return nil, &fs.PathError{Op: "readdir", Path: f.path, Err: err}
-		}
-		f.entry, f.read = entries, true
-	}
-	if n <= 0 {
-		n = len(f.entry)
-	} else if len(f.entry) == 0 {
-		return nil, io.EOF
-	}
-	n = min(n, len(f.entry))
-	out := f.entry[:n]
-	f.entry = f.entry[n:]
 	return out, nil
 }

@@ -6,8 +6,8 @@
 // their contents must hash to their names. go-git speaks the protocols; what a
 // remote sends is taken in by a child process under the kernel's limits.
 //
-// Imports: the standard library, go-git, fsnotify and x/crypto/ssh. Nothing of
-// this module.
+// Imports: the standard library, go-git, fsnotify, x/crypto/ssh and x/text.
+// Nothing of this module.
 package git
 
 import (
@@ -40,10 +40,9 @@ type Options struct {
 	// loopback addresses only. Credentials do not belong in it.
 	URL    string
 	Branch string // "" is the repository's HEAD
-	Dir    string // where the mirror of a remote lies; made with mode 0700. Not used for a local repository
+	Dir    string // where mirrors of remotes lie, one for each URL; made with mode 0700. Not used for a local repository
 	All    bool   // every branch and tag of a remote, not Branch alone
 	Auth   Auth
-	Proxy  string // URL of an HTTP proxy; "" is none, whatever the environment says
 	CAFile string // certificates that are trusted beside the system's
 	Fetch  Limits
 	Read   Budget
@@ -85,7 +84,10 @@ type BlobID [20]byte
 // A TreeID names everything below a folder, and is what Sys of its FileInfo is.
 type TreeID [20]byte
 
+// String is how git writes it.
 func (b BlobID) String() string { return hex.EncodeToString(b[:]) }
+
+// String is how git writes it.
 func (t TreeID) String() string { return hex.EncodeToString(t[:]) }
 
 // An id names an object by its content.
@@ -136,7 +138,7 @@ func open(ctx context.Context, o Options) (*Repository, error) {
 	if src.local() {
 		d, err = findDirs(src.path)
 	} else {
-		d, err = openMirror(o.Dir)
+		d, err = openMirror(o.Dir, src)
 	}
 	if err == nil {
 		err = d.check()

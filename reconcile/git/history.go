@@ -24,6 +24,7 @@ const (
 	Rewritten
 )
 
+// String is the relation in a word.
 func (r Relation) String() string {
 	return [...]string{"unknown", "ancestor", "rewritten"}[r]
 }

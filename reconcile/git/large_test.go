@@ -36,7 +36,7 @@ func TestLarge(t *testing.T) {
 	if grown := int64(heap()) - int64(before); files != 100_000 || grown > 64<<20 {
 		t.Errorf("%d files; %d MiB stay", files, grown>>20)
 	}
-	t.Logf("first walk: %s, %d objects", took, repository.Objects())
+	t.Logf("first walk: %s, %d objects, %d KiB stay", took, repository.Objects(), (int64(heap())-int64(before))>>10)
 	for n := range 3 {
 		name := fmt.Sprintf("org/team%03d/user%05d.yaml", 500+n, 50_000+100*n)
 		c := adopt(base, fmt.Sprintf("b%d", n), map[string][]byte{name: []byte("kind: User\nchanged: true\n")})

@@ -2,6 +2,8 @@ package git
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -19,8 +21,9 @@ const (
 	originHead   = originPrefix + "HEAD"
 )
 
-// A mirror is a bare repository in the folder "mirror" of Options.Dir. Beside it
-// lie the lock of whoever fetches into it, and for a while a fresh one.
+// A mirror is a bare repository in the folder "mirror" of a folder that belongs to
+// one URL. Beside it lie the lock of whoever fetches into it, and for a while a
+// fresh one.
 const (
 	mirrorName = "mirror"
 	freshName  = "fresh-"
@@ -29,12 +32,14 @@ const (
 	incoming   = "incoming-" // in objects, what a fetch has not finished
 )
 
-// openMirror finds the mirror in a folder, and makes it when there is none.
-func openMirror(dir string) (dirs, error) {
+// openMirror finds the mirror of a source below a folder, and makes it when there
+// is none. Another source has another one: its branches never count as ours.
+func openMirror(dir string, of source) (dirs, error) {
 	if dir == "" {
 		return dirs{}, errors.New("a remote repository needs a folder for its mirror")
 	}
-	dir, err := filepath.Abs(dir)
+	sum := sha256.Sum256([]byte(of.String()))
+	dir, err := filepath.Abs(filepath.Join(dir, hex.EncodeToString(sum[:6])))
 	if err != nil {
 		return dirs{}, err
 	}
@@ -211,7 +216,8 @@ func (r *Repository) fetchInto(ctx context.Context) error {
 }
 
 // startOver fetches everything into a fresh mirror, and puts it in the place of
-// the one that is damaged. Branches of our own are carried over where they can.
+// the one that is damaged. Branches that were committed to and not pushed are
+// lost: whoever made them makes them again.
 func (r *Repository) startOver(ctx context.Context) error {
 	top := filepath.Dir(r.dirs.git)
 	fresh, err := os.MkdirTemp(top, freshName)

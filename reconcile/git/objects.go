@@ -1,17 +1,12 @@
 package git
 
 import (
-	"bufio"
 	"crypto"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
-	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -160,27 +155,34 @@ func (s *store) load(i id) (object, error) {
 // holds reports whether there is an object, without reading it and without
 // looking twice.
 func (s *store) holds(i id) (bool, error) {
+	at, err := s.whereIs(i)
+	return at != "", err
+}
+
+// whereIs returns the file that an object lies in, or "".
+func (s *store) whereIs(i id) (string, error) {
 	s.mu.RLock()
 	listed := s.listed
 	s.mu.RUnlock()
 	if !listed {
 		if err := s.renew(); err != nil {
-			return false, err
+			return "", err
 		}
 	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	for _, p := range s.packs {
 		if _, err := p.find(i); err == nil {
-			return true, nil
+			return p.path + ".pack", nil
 		}
 	}
 	for _, dir := range s.dirs {
-		if _, err := os.Stat(loosePath(dir, i)); err == nil {
-			return true, nil
+		path := loosePath(dir, i)
+		if _, err := os.Stat(path); err == nil {
+			return path, nil
 		}
 	}
-	return false, nil
+	return "", nil
 }
 
 // size returns the size of an object, reading only its head.
@@ -259,200 +261,4 @@ func hashObject(kind byte, data []byte) (i id) {
 
 func looseHead(kind byte, size int64) []byte {
 	return []byte(kinds[kind] + " " + strconv.FormatInt(size, 10) + "\x00")
-}
-
-// renew lists the packs again. Those that are still there stay open.
-func (s *store) renew() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		return os.ErrClosed
-	}
-	dirs := append([]string{s.dir}, alternates(s.dir, 5)...)
-	old := make(map[string]*pack)
-	for _, p := range s.packs {
-		old[p.path] = p
-	}
-	var packs []*pack
-	for _, dir := range dirs {
-		names, err := filepath.Glob(filepath.Join(escapeGlob(dir), "pack", "pack-*.idx"))
-		if err != nil {
-			return err
-		}
-		for _, name := range names {
-			path := strings.TrimSuffix(name, ".idx")
-			p, ok := old[path]
-			if !ok {
-				if p, err = openPack(path); err != nil {
-					continue // what it should hold is missed when it is looked for
-				}
-			}
-			delete(old, path)
-			packs = append(packs, p)
-		}
-	}
-	for _, p := range old {
-		p.close()
-	}
-	if len(old) > 0 {
-		s.bases.clear()
-	}
-	s.dirs, s.packs, s.listed = dirs, packs, true
-	return nil
-}
-
-func escapeGlob(dir string) string {
-	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(dir)
-}
-
-// alternates are the folders that a folder of objects borrows from, and those
-// that these borrow from.
-func alternates(dir string, depth int) []string {
-	text, err := os.ReadFile(filepath.Join(dir, "info", "alternates"))
-	if err != nil || depth == 0 {
-		return nil
-	}
-	var out []string
-	for line := range strings.Lines(string(text)) {
-		line = strings.TrimRight(line, "\n")
-		if line == "" || line[0] == '#' {
-			continue
-		}
-		if !filepath.IsAbs(line) {
-			line = filepath.Join(dir, line)
-		}
-		out = append(append(out, line), alternates(line, depth-1)...)
-	}
-	return out
-}
-
-func (s *store) close() error {
-	err := s.reset()
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.dirs, s.closed = nil, true
-	return err
-}
-
-// reset forgets everything that was read, as when the folder is another.
-func (s *store) reset() error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var errs []error
-	for _, p := range s.packs {
-		errs = append(errs, p.close())
-	}
-	s.packs, s.dirs, s.listed = nil, []string{s.dir}, false
-	s.cache.clear()
-	s.bases.clear()
-	s.damaged.Store(false)
-	return errors.Join(errs...)
-}
-
-// prefixed returns the names of objects that begin with some digits: none, one,
-// or some of several.
-func (s *store) prefixed(digits string) ([]id, error) {
-	if err := s.renew(); err != nil {
-		return nil, err
-	}
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	from, _ := parseID(digits + strings.Repeat("0", 40-len(digits)))
-	found := make(map[id]bool)
-	for _, p := range s.packs {
-		if err := p.prefixed(digits, from, 64, found); err != nil {
-			return nil, err
-		}
-	}
-	for _, dir := range s.dirs {
-		entries, err := os.ReadDir(filepath.Join(dir, digits[:2]))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return nil, err
-		}
-		for _, e := range entries {
-			if i, ok := parseID(digits[:2] + e.Name()); ok && strings.HasPrefix(i.String(), digits) {
-				found[i] = true
-			}
-		}
-	}
-	out := make([]id, 0, len(found))
-	for i := range found {
-		out = append(out, i)
-	}
-	return out, nil
-}
-
-// A loose is an object in a file of its own, being read.
-type loose struct {
-	file *os.File
-	zlib *inflater
-	text *bufio.Reader
-}
-
-func (l *loose) close() {
-	l.file.Close()
-	if l.zlib != nil {
-		l.zlib.giveBack()
-	}
-}
-
-func loosePath(dir string, i id) string {
-	name := i.String()
-	return filepath.Join(dir, name[:2], name[2:])
-}
-
-// openLoose opens an object and reads its head.
-func openLoose(dir string, i id) (kind byte, size int64, l *loose, err error) {
-	f, err := os.Open(loosePath(dir, i))
-	if err != nil {
-		return 0, 0, nil, err
-	}
-	l = &loose{file: f}
-	kind, size, err = l.head()
-	if err != nil {
-		l.close()
-		return 0, 0, nil, err
-	}
-	return kind, size, l, nil
-}
-
-func (l *loose) head() (kind byte, size int64, err error) {
-	if l.zlib, err = borrow(l.file); err != nil {
-		return 0, 0, err
-	}
-	l.text = bufio.NewReaderSize(l.zlib.zlib, 512)
-	head, err := l.text.ReadSlice(0)
-	if err != nil || len(head) > 32 {
-		return 0, 0, errors.Join(errors.New("it has no head"), err)
-	}
-	word, number, _ := strings.Cut(string(head[:len(head)-1]), " ")
-	for k, name := range kinds {
-		if name == word && name != "" {
-			kind = byte(k)
-		}
-	}
-	size, err = strconv.ParseInt(number, 10, 63)
-	if kind == 0 || err != nil || size < 0 {
-		return 0, 0, errors.Join(errors.New("its head is wrong"), err)
-	}
-	return kind, size, nil
-}
-
-func readLoose(dir string, i id, max int64) (object, error) {
-	kind, size, l, err := openLoose(dir, i)
-	if err != nil {
-		return object{}, err
-	}
-	defer l.close()
-	if size > max {
-		return object{}, errTooLarge
-	}
-	data, err := io.ReadAll(io.LimitReader(l.text, size+1))
-	if err != nil {
-		return object{}, err
-	}
-	if int64(len(data)) != size {
-		return object{}, errors.New("it is not of the size that it says")
-	}
-	return object{kind, slices.Clip(data)}, nil
 }

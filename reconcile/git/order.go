@@ -30,7 +30,6 @@ type order struct {
 	All         bool        `json:"all"`
 	Push        *push       `json:"push,omitempty"` // else it is a fetch
 	Credentials credentials `json:"credentials"`
-	Proxy       string      `json:"proxy"`
 	CAFile      string      `json:"caFile"`
 	Limits      Limits      `json:"limits"`
 }

@@ -25,7 +25,7 @@ func (r *Repository) exchange(ctx context.Context, o order) (reply, error) {
 	}
 	o.Source, o.Branch, o.All = r.source, r.options.Branch, r.options.All
 	o.Git = cmp.Or(o.Git, r.dirs.git)
-	o.Proxy, o.CAFile, o.Limits = r.options.Proxy, r.options.CAFile, r.options.Fetch
+	o.CAFile, o.Limits = r.options.CAFile, r.options.Fetch
 	var got reply
 	if len(r.options.Child) == 0 {
 		got = carryOut(ctx, o)

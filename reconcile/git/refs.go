@@ -48,14 +48,31 @@ func (d dirs) refOnce(name string) (i id, next string, err error) {
 	case !absent(err):
 		return id{}, "", err
 	}
-	all, err := d.packedRefs()
+	i, err = d.packedRef(name)
+	return i, "", err
+}
+
+// packedRef looks for one of the refs that share a file. There may be 100,000.
+func (d dirs) packedRef(name string) (id, error) {
+	text, err := os.ReadFile(filepath.Join(d.common, "packed-refs"))
+	if errors.Is(err, fs.ErrNotExist) {
+		return id{}, errNoRef
+	}
 	if err != nil {
-		return id{}, "", err
+		return id{}, err
 	}
-	if i, ok := all[name]; ok {
-		return i, "", nil
+	ending := []byte(" " + name)
+	for line := range bytes.Lines(text) {
+		line = bytes.TrimRight(line, "\r\n")
+		if !bytes.HasSuffix(line, ending) || line[0] == '#' {
+			continue
+		}
+		if i, ok := parseID(string(line[:len(line)-len(ending)])); ok {
+			return i, nil
+		}
+		return id{}, fmt.Errorf("%w: packed-refs does not name a commit for %s", ErrDamaged, name)
 	}
-	return id{}, "", errNoRef
+	return id{}, errNoRef
 }
 
 // absent reports that there is no such file: nothing, or a folder of refs.
@@ -126,9 +143,6 @@ const lockPatience = 2 * time.Second
 // old is a ref that does not exist. It takes the same lock as git.
 func (d dirs) setRef(name string, old, new id) error {
 	path := d.refPath(name)
-	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
-		return err
-	}
 	lock, err := takeLock(path + ".lock")
 	if err != nil {
 		return fmt.Errorf("lock %s: %w", name, err)
@@ -151,7 +165,9 @@ func (d dirs) setRef(name string, old, new id) error {
 // people know whose it was.
 func takeLock(path string) (*os.File, error) {
 	for deadline := time.Now().Add(lockPatience); ; time.Sleep(20 * time.Millisecond) {
-		f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666)
+		f, err := createIn(filepath.Dir(path), func(string) (*os.File, error) {
+			return os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o666)
+		})
 		if errors.Is(err, fs.ErrExist) && time.Now().Before(deadline) {
 			continue
 		}

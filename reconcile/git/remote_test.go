@@ -34,7 +34,7 @@ func backend(t testing.TB, root string) http.Handler {
 		t.Fatal(err)
 	}
 	return &cgi.Handler{Path: filepath.Join(strings.TrimSpace(string(out)), "git-http-backend"),
-		Env: environment("GIT_PROJECT_ROOT="+root, "GIT_HTTP_EXPORT_ALL=1", "REMOTE_USER=x"), Stderr: os.Stderr}
+		Env: environment("GIT_PROJECT_ROOT="+root, "GIT_HTTP_EXPORT_ALL=1", "REMOTE_USER=x"), Stderr: io.Discard}
 }
 
 // A remote is a server that asks for credentials.
@@ -100,6 +100,16 @@ func (r *remote) options(t *testing.T) git.Options {
 	}
 	return git.Options{URL: r.server.URL + "/org.git", Dir: filepath.Join(t.TempDir(), "state"), CAFile: r.caFile, Child: child,
 		Auth: git.Auth{Username: user, PasswordFile: file}}
+}
+
+// mirrorOf is where a mirror lies.
+func mirrorOf(t testing.TB, o git.Options) string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(o.Dir, "*", "mirror"))
+	if err != nil || len(found) != 1 {
+		t.Fatal(found, err)
+	}
+	return found[0]
 }
 
 // fetch fetches, and holds that no error shows a secret.
@@ -349,6 +359,24 @@ func TestRedirect(t *testing.T) {
 	fetch(t, open(t, o), git.ErrUnreachable)
 }
 
+// TestProxy: a proxy is used when one is named, and its password is in no error.
+func TestProxy(t *testing.T) {
+	t.Parallel()
+	r := newRemote(t)
+	var asked atomic.Value
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		asked.Store(req.Method + " " + req.Host)
+		http.Error(w, "not with "+req.Header.Get("Proxy-Authorization"), http.StatusProxyAuthRequired)
+	}))
+	t.Cleanup(proxy.Close)
+	o := r.options(t)
+	o.Auth.Proxy = strings.Replace(proxy.URL, "http://", "http://deploy-canary-user:canary%3Apa%2Fss%20word@", 1)
+	fetch(t, open(t, o), git.ErrUnreachable)
+	if got := asked.Load(); got != "CONNECT "+strings.TrimPrefix(r.server.URL, "https://") {
+		t.Errorf("the proxy was asked %v", got)
+	}
+}
+
 // TestUntrusted: a server whose certificate nobody vouches for is not spoken to.
 func TestUntrusted(t *testing.T) {
 	t.Parallel()
@@ -358,34 +386,4 @@ func TestUntrusted(t *testing.T) {
 	if err := fetch(t, open(t, o), git.ErrUnreachable); !strings.Contains(err.Error(), "certificate") {
 		t.Errorf("%v", err)
 	}
-}
-
-// TestManyFetches: packs do not pile up, and a mirror may have been fetched into
-// by a process that is gone.
-func TestManyFetches(t *testing.T) {
-	t.Parallel()
-	r := newRemote(t)
-	o := r.options(t)
-	o.Child = nil // as many processes would take long
-	mirror := open(t, o)
-	for n := range 55 {
-		r.commit("more", "team/users.yaml", strings.Repeat("users\n", n), fmt.Sprintf("team/f%d.yaml", n), "x\n")
-		r.push("main")
-		fetch(t, mirror, nil)
-	}
-	packs, err := filepath.Glob(filepath.Join(o.Dir, "mirror/objects/pack/*.pack"))
-	if err != nil || len(packs) > 45 {
-		t.Errorf("%d packs, %v", len(packs), err)
-	}
-	if got := contents(t, mirror, head(t, mirror), "."); len(got) != 57 {
-		t.Errorf("%d files", len(got))
-	}
-	for n := range 6 {
-		rev := fmt.Sprintf("HEAD~%d", n*9)
-		if got := resolve(t, mirror, rev); len(contents(t, mirror, got, ".")) == 0 {
-			t.Errorf("%s is empty", rev)
-		}
-	}
-	bare := &repo{t: t, dir: filepath.Join(o.Dir, "mirror")}
-	bare.git("fsck", "--full")
 }

@@ -72,11 +72,12 @@ func send(ctx context.Context, o order) error {
 	if !ok {
 		return errors.New("nothing to push")
 	}
-	client, auth, err := o.client()
+	to, err := o.wire()
 	if err != nil {
 		return err
 	}
-	session, err := client.NewReceivePackSession(o.Source.endpoint(), auth)
+	defer to.close()
+	session, err := to.NewReceivePackSession(o.Source.endpoint(), to.auth)
 	if err != nil {
 		return explain(err)
 	}

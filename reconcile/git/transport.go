@@ -26,23 +26,36 @@ const (
 	answerTime = 60 * time.Second
 )
 
-// client returns the way to speak to the order's source.
-func (o order) client() (transport.Transport, transport.AuthMethod, error) {
+// A wire is the way to speak to a remote.
+type wire struct {
+	transport.Transport
+	auth transport.AuthMethod
+	web  *http.Transport // nil for ssh
+}
+
+// wire returns the way to speak to the order's source.
+func (o order) wire() (w wire, err error) {
 	if o.Source.Scheme == "ssh" {
-		auth, err := o.sshAuth()
-		return gitssh.NewClient(nil), auth, err
+		w.Transport = gitssh.NewClient(nil)
+		w.auth, err = o.sshAuth()
+		return w, err
 	}
-	through, err := o.roundTripper()
-	if err != nil {
-		return nil, nil, err
+	if w.web, err = o.roundTripper(); err != nil {
+		return w, err
 	}
-	web := &http.Client{Transport: bounded{through, o.Limits.Bytes}, CheckRedirect: checkRedirect}
-	client := githttp.NewClientWithOptions(web, &githttp.ClientOptions{RedirectPolicy: githttp.FollowInitialRedirects})
-	if o.Credentials.Password == "" {
-		return client, nil, nil
+	web := &http.Client{Transport: bounded{w.web, o.Limits.Bytes}, CheckRedirect: checkRedirect}
+	w.Transport = githttp.NewClientWithOptions(web, &githttp.ClientOptions{RedirectPolicy: githttp.FollowInitialRedirects})
+	if o.Credentials.Password != "" { // go-git gives them to the first host alone
+		w.auth = &githttp.BasicAuth{Username: o.Credentials.Username, Password: o.Credentials.Password}
 	}
-	// go-git gives them to the first host alone.
-	return client, &githttp.BasicAuth{Username: o.Credentials.Username, Password: o.Credentials.Password}, nil
+	return w, nil
+}
+
+// close lets go of connections that could be used again.
+func (w wire) close() {
+	if w.web != nil {
+		w.web.CloseIdleConnections()
+	}
 }
 
 // checkRedirect holds where a remote sends us to the rules for URLs.
@@ -59,12 +72,10 @@ func (o order) roundTripper() (*http.Transport, error) {
 		TLSHandshakeTimeout:   dialTime,
 		ResponseHeaderTimeout: answerTime,
 		ForceAttemptHTTP2:     true,
-		DisableKeepAlives:     false,
-		IdleConnTimeout:       answerTime,
 	}
-	if o.Proxy != "" {
-		proxy, err := url.Parse(o.Proxy)
-		if err != nil {
+	if o.Credentials.Proxy != "" {
+		proxy, err := url.Parse(o.Credentials.Proxy)
+		if err != nil || proxy.Host == "" {
 			return nil, errors.New("the URL of the proxy cannot be parsed")
 		}
 		t.Proxy = http.ProxyURL(proxy)

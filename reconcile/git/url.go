@@ -78,6 +78,9 @@ func parseFull(text string) (source, error) {
 		if s.Host != "" && s.Host != "localhost" {
 			return source{}, errors.New("a file:// URL of another host")
 		}
+		if u.Path == "" {
+			return source{}, errors.New("a file:// URL of no path")
+		}
 		return source{Scheme: "file", path: u.Path}, nil
 	case s.Scheme != "https" && s.Scheme != "http" && s.Scheme != "ssh":
 		return source{}, fmt.Errorf("URLs of the kind %s:// are not used: https, ssh, file or a path", shorten(s.Scheme))

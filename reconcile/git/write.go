@@ -224,33 +224,59 @@ func without(nodes []node, name string) []node {
 	return out
 }
 
-// put writes an object that may be there already, and returns its name.
+// put writes an object that may be there already, and returns its name. One that
+// is there is made young again: git's gc lets go of old ones that nothing leads
+// to, and something soon will.
 func (s *store) put(kind byte, data []byte) (id, error) {
 	i := hashObject(kind, data)
-	if known, err := s.holds(i); known || err != nil {
+	at, err := s.whereIs(i)
+	if err != nil {
 		return i, err
+	}
+	if now := time.Now(); at != "" && os.Chtimes(at, now, now) == nil {
+		return i, nil
 	}
 	var b bytes.Buffer
 	z := zlib.NewWriter(&b)
 	z.Write(looseHead(kind, int64(len(data))))
 	z.Write(data)
 	z.Close() // writing to memory does not fail
-	path := loosePath(s.dir, i)
-	if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
-		return i, err
+	if err := writeLoose(loosePath(s.dir, i), b.Bytes()); err != nil {
+		return i, fmt.Errorf("write object: %w", err)
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), "tmp_obj_") // git's own name: its gc removes what is left behind
+	return i, nil
+}
+
+// writeLoose writes the file of an object, whole or not at all.
+func writeLoose(path string, text []byte) error {
+	f, err := createIn(filepath.Dir(path), func(dir string) (*os.File, error) {
+		return os.CreateTemp(dir, "tmp_obj_") // git's own name: its gc removes what is left behind
+	})
 	if err != nil {
-		return i, err
+		return err
 	}
-	if err = writeSync(f, b.Bytes()); err == nil {
+	if err = writeSync(f, text); err == nil {
 		err = os.Chmod(f.Name(), 0o444)
 	}
 	if err == nil {
 		err = os.Rename(f.Name(), path)
 	}
 	if err != nil {
-		return i, errors.Join(err, os.Remove(f.Name()))
+		return errors.Join(err, os.Remove(f.Name()))
 	}
-	return i, syncDir(filepath.Dir(path))
+	return syncDir(filepath.Dir(path))
+}
+
+// createIn makes a file in a folder that is made when it is not there. git may
+// remove it, being empty, before the file is in it.
+func createIn(dir string, create func(dir string) (*os.File, error)) (f *os.File, err error) {
+	for range 10 {
+		if err := os.MkdirAll(dir, 0o777); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		if f, err = create(dir); !errors.Is(err, fs.ErrNotExist) {
+			return f, err
+		}
+	}
+	return nil, err
 }

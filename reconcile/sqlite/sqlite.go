@@ -159,6 +159,9 @@ func (s *Store) prepare(ctx context.Context) error {
 // migrate applies what is pending, in one transaction: another process may
 // have been quicker.
 func (c *conn) migrate() error {
+	if err := c.announce(); err != nil {
+		return err
+	}
 	todo, err := sqlstore.Pending(c, dialect)
 	if err != nil {
 		return err
@@ -174,16 +177,13 @@ func (c *conn) migrate() error {
 // Apply implements reconcile.Store.
 func (s *Store) Apply(ctx context.Context, b reconcile.Batch) (run int64, err error) {
 	err = s.writing(ctx, func(c *conn) error {
-		if err := c.db.Exec("INSERT OR IGNORE INTO mailops_applying (one) VALUES (1)"); err != nil {
+		if err := c.announce(); err != nil {
 			return err
 		}
 		if run, err = sqlstore.Apply(c, dialect, b, ""); err != nil {
 			return err
 		}
-		if err := refreshZones(c, time.Now()); err != nil {
-			return err
-		}
-		return c.db.Exec("DELETE FROM mailops_applying")
+		return refreshZones(c, time.Now())
 	})
 	if err != nil {
 		return 0, fmt.Errorf("apply: %w", err)

@@ -88,3 +88,6 @@ func readable(address string) string {
 	}
 	return at.Local() + "@" + domain
 }
+
+// FoldDomain returns the canonical form of a domain.
+func FoldDomain(text string) (string, error) { return canonDomain.fold(text) }

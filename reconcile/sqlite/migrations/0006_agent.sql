@@ -14,85 +14,84 @@ BEGIN
   DELETE FROM mailops_note WHERE id = (SELECT max(id) FROM mailops_note WHERE id < NEW.id) AND name = NEW.name;
 END;
 
--- It has a row within the transaction of an apply, and nobody else ever sees
--- it. A migration that writes the tables below puts one there, too.
-CREATE TABLE mailops_applying (one INTEGER PRIMARY KEY CHECK (one = 1)) STRICT;
+-- Whoever writes is noted, but for an apply and a migration: their connections
+-- run no triggers.
 
-CREATE TRIGGER note_domain_insert AFTER INSERT ON domain WHEN NOT EXISTS (SELECT 1 FROM mailops_applying)
+CREATE TRIGGER note_domain_insert AFTER INSERT ON domain
 BEGIN INSERT INTO mailops_note (name) VALUES (NEW.name); END;
-CREATE TRIGGER note_domain_delete AFTER DELETE ON domain WHEN NOT EXISTS (SELECT 1 FROM mailops_applying)
+CREATE TRIGGER note_domain_delete AFTER DELETE ON domain
 BEGIN INSERT INTO mailops_note (name) VALUES (OLD.name); END;
-CREATE TRIGGER note_domain_update AFTER UPDATE ON domain WHEN NOT EXISTS (SELECT 1 FROM mailops_applying)
+CREATE TRIGGER note_domain_update AFTER UPDATE ON domain
 BEGIN
   INSERT INTO mailops_note (name) SELECT OLD.name WHERE OLD.name <> NEW.name;
   INSERT INTO mailops_note (name) VALUES (NEW.name);
 END;
 
-CREATE TRIGGER note_address_insert AFTER INSERT ON address WHEN NOT EXISTS (SELECT 1 FROM mailops_applying)
+CREATE TRIGGER note_address_insert AFTER INSERT ON address
 BEGIN INSERT INTO mailops_note (name) VALUES (NEW.local || '@' || NEW.domain); END;
-CREATE TRIGGER note_address_delete AFTER DELETE ON address WHEN NOT EXISTS (SELECT 1 FROM mailops_applying)
+CREATE TRIGGER note_address_delete AFTER DELETE ON address
 BEGIN INSERT INTO mailops_note (name) VALUES (OLD.local || '@' || OLD.domain); END;
-CREATE TRIGGER note_address_update AFTER UPDATE ON address WHEN NOT EXISTS (SELECT 1 FROM mailops_applying)
+CREATE TRIGGER note_address_update AFTER UPDATE ON address
 BEGIN
   INSERT INTO mailops_note (name) SELECT OLD.local || '@' || OLD.domain WHERE OLD.domain <> NEW.domain OR OLD.local <> NEW.local;
   INSERT INTO mailops_note (name) VALUES (NEW.local || '@' || NEW.domain);
 END;
 
-CREATE TRIGGER note_mailuser_insert AFTER INSERT ON mailuser WHEN NOT EXISTS (SELECT 1 FROM mailops_applying)
+CREATE TRIGGER note_mailuser_insert AFTER INSERT ON mailuser
 BEGIN INSERT INTO mailops_note (name) VALUES (NEW.local || '@' || NEW.domain); END;
-CREATE TRIGGER note_mailuser_delete AFTER DELETE ON mailuser WHEN NOT EXISTS (SELECT 1 FROM mailops_applying)
+CREATE TRIGGER note_mailuser_delete AFTER DELETE ON mailuser
 BEGIN INSERT INTO mailops_note (name) VALUES (OLD.local || '@' || OLD.domain); END;
-CREATE TRIGGER note_mailuser_update AFTER UPDATE ON mailuser WHEN NOT EXISTS (SELECT 1 FROM mailops_applying)
+CREATE TRIGGER note_mailuser_update AFTER UPDATE ON mailuser
 BEGIN
   INSERT INTO mailops_note (name) SELECT OLD.local || '@' || OLD.domain WHERE OLD.domain <> NEW.domain OR OLD.local <> NEW.local;
   INSERT INTO mailops_note (name) VALUES (NEW.local || '@' || NEW.domain);
 END;
 
-CREATE TRIGGER note_listprop_insert AFTER INSERT ON listprop WHEN NOT EXISTS (SELECT 1 FROM mailops_applying)
+CREATE TRIGGER note_listprop_insert AFTER INSERT ON listprop
 BEGIN INSERT INTO mailops_note (name) VALUES (NEW.local || '@' || NEW.domain); END;
-CREATE TRIGGER note_listprop_delete AFTER DELETE ON listprop WHEN NOT EXISTS (SELECT 1 FROM mailops_applying)
+CREATE TRIGGER note_listprop_delete AFTER DELETE ON listprop
 BEGIN INSERT INTO mailops_note (name) VALUES (OLD.local || '@' || OLD.domain); END;
-CREATE TRIGGER note_listprop_update AFTER UPDATE ON listprop WHEN NOT EXISTS (SELECT 1 FROM mailops_applying)
+CREATE TRIGGER note_listprop_update AFTER UPDATE ON listprop
 BEGIN
   INSERT INTO mailops_note (name) SELECT OLD.local || '@' || OLD.domain WHERE OLD.domain <> NEW.domain OR OLD.local <> NEW.local;
   INSERT INTO mailops_note (name) VALUES (NEW.local || '@' || NEW.domain);
 END;
 
-CREATE TRIGGER note_forwarding_insert AFTER INSERT ON forwarding WHEN NOT EXISTS (SELECT 1 FROM mailops_applying)
+CREATE TRIGGER note_forwarding_insert AFTER INSERT ON forwarding
 BEGIN INSERT INTO mailops_note (name) VALUES (NEW.local || '@' || NEW.domain); END;
-CREATE TRIGGER note_forwarding_delete AFTER DELETE ON forwarding WHEN NOT EXISTS (SELECT 1 FROM mailops_applying)
+CREATE TRIGGER note_forwarding_delete AFTER DELETE ON forwarding
 BEGIN INSERT INTO mailops_note (name) VALUES (OLD.local || '@' || OLD.domain); END;
-CREATE TRIGGER note_forwarding_update AFTER UPDATE ON forwarding WHEN NOT EXISTS (SELECT 1 FROM mailops_applying)
+CREATE TRIGGER note_forwarding_update AFTER UPDATE ON forwarding
 BEGIN
   INSERT INTO mailops_note (name) SELECT OLD.local || '@' || OLD.domain WHERE OLD.domain <> NEW.domain OR OLD.local <> NEW.local;
   INSERT INTO mailops_note (name) VALUES (NEW.local || '@' || NEW.domain);
 END;
 
-CREATE TRIGGER note_send_as_insert AFTER INSERT ON send_as WHEN NOT EXISTS (SELECT 1 FROM mailops_applying)
+CREATE TRIGGER note_send_as_insert AFTER INSERT ON send_as
 BEGIN INSERT INTO mailops_note (name) VALUES (NEW.local || '@' || NEW.domain); END;
-CREATE TRIGGER note_send_as_delete AFTER DELETE ON send_as WHEN NOT EXISTS (SELECT 1 FROM mailops_applying)
+CREATE TRIGGER note_send_as_delete AFTER DELETE ON send_as
 BEGIN INSERT INTO mailops_note (name) VALUES (OLD.local || '@' || OLD.domain); END;
-CREATE TRIGGER note_send_as_update AFTER UPDATE ON send_as WHEN NOT EXISTS (SELECT 1 FROM mailops_applying)
+CREATE TRIGGER note_send_as_update AFTER UPDATE ON send_as
 BEGIN
   INSERT INTO mailops_note (name) SELECT OLD.local || '@' || OLD.domain WHERE OLD.domain <> NEW.domain OR OLD.local <> NEW.local;
   INSERT INTO mailops_note (name) VALUES (NEW.local || '@' || NEW.domain);
 END;
 
-CREATE TRIGGER note_trusted_network_insert AFTER INSERT ON trusted_network WHEN NOT EXISTS (SELECT 1 FROM mailops_applying)
+CREATE TRIGGER note_trusted_network_insert AFTER INSERT ON trusted_network
 BEGIN INSERT INTO mailops_note (name) VALUES (NEW.local || '@' || NEW.domain); END;
-CREATE TRIGGER note_trusted_network_delete AFTER DELETE ON trusted_network WHEN NOT EXISTS (SELECT 1 FROM mailops_applying)
+CREATE TRIGGER note_trusted_network_delete AFTER DELETE ON trusted_network
 BEGIN INSERT INTO mailops_note (name) VALUES (OLD.local || '@' || OLD.domain); END;
-CREATE TRIGGER note_trusted_network_update AFTER UPDATE ON trusted_network WHEN NOT EXISTS (SELECT 1 FROM mailops_applying)
+CREATE TRIGGER note_trusted_network_update AFTER UPDATE ON trusted_network
 BEGIN
   INSERT INTO mailops_note (name) SELECT OLD.local || '@' || OLD.domain WHERE OLD.domain <> NEW.domain OR OLD.local <> NEW.local;
   INSERT INTO mailops_note (name) VALUES (NEW.local || '@' || NEW.domain);
 END;
 
-CREATE TRIGGER note_access_window_insert AFTER INSERT ON access_window WHEN NOT EXISTS (SELECT 1 FROM mailops_applying)
+CREATE TRIGGER note_access_window_insert AFTER INSERT ON access_window
 BEGIN INSERT INTO mailops_note (name) VALUES (NEW.local || '@' || NEW.domain); END;
-CREATE TRIGGER note_access_window_delete AFTER DELETE ON access_window WHEN NOT EXISTS (SELECT 1 FROM mailops_applying)
+CREATE TRIGGER note_access_window_delete AFTER DELETE ON access_window
 BEGIN INSERT INTO mailops_note (name) VALUES (OLD.local || '@' || OLD.domain); END;
-CREATE TRIGGER note_access_window_update AFTER UPDATE ON access_window WHEN NOT EXISTS (SELECT 1 FROM mailops_applying)
+CREATE TRIGGER note_access_window_update AFTER UPDATE ON access_window
 BEGIN
   INSERT INTO mailops_note (name) SELECT OLD.local || '@' || OLD.domain WHERE OLD.domain <> NEW.domain OR OLD.local <> NEW.local;
   INSERT INTO mailops_note (name) VALUES (NEW.local || '@' || NEW.domain);
@@ -100,12 +99,12 @@ END;
 
 -- REPLACE deletes without a delete trigger. What it pushes out has the same
 -- name, but for a user with the mailbox of another one.
-CREATE TRIGGER note_mailuser_push BEFORE INSERT ON mailuser WHEN NOT EXISTS (SELECT 1 FROM mailops_applying)
+CREATE TRIGGER note_mailuser_push BEFORE INSERT ON mailuser
 BEGIN
   INSERT INTO mailops_note (name) SELECT u.email FROM mailuser u
   WHERE u.mailbox = NEW.mailbox AND (u.domain, u.local) <> (NEW.domain, NEW.local);
 END;
-CREATE TRIGGER note_mailuser_push_update BEFORE UPDATE OF mailbox ON mailuser WHEN NOT EXISTS (SELECT 1 FROM mailops_applying)
+CREATE TRIGGER note_mailuser_push_update BEFORE UPDATE OF mailbox ON mailuser
 BEGIN
   INSERT INTO mailops_note (name) SELECT u.email FROM mailuser u
   WHERE u.mailbox = NEW.mailbox AND (u.domain, u.local) <> (OLD.domain, OLD.local);

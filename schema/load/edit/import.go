@@ -29,6 +29,16 @@ const zone = "UTC"
 // file; the reader takes four times as much.
 const partLimit = 1 << 20
 
+// FileFor is where a new declaration of a resource belongs: users in files of
+// their own, by domain, and what else comes one at a time beside them.
+func FileFor(key schema.Key) string {
+	folder := map[schema.Kind]string{schema.KindUser: "users/", schema.KindAlias: "aliases/", schema.KindList: "lists/", schema.KindDomain: "domains/"}[key.Kind]
+	if key.Kind == schema.KindDomain {
+		return folder + fileName(key.Name, ".yaml")
+	}
+	return folder + fileName(key.Domain(), "") + "/" + fileName(key.Address().Local(), ".yaml")
+}
+
 // Import writes a whole repository that declares the live state, by file name:
 // the organization and its domains, a profile with the settings that most
 // users share, each user in a file of their own, aliases and lists by domain.
@@ -52,8 +62,7 @@ func Import(live schema.State, d Defaults) map[string][]byte {
 		key := r.Key()
 		switch r := r.(type) {
 		case *schema.User:
-			file := "users/" + fileName(key.Domain(), "") + "/" + fileName(key.Address().Local(), ".yaml")
-			files[file] = Declaration(r, inherited(r, base, live))
+			files[FileFor(key)] = Declaration(r, inherited(r, base, live))
 		case *schema.Alias:
 			appendDocument(files, "aliases/", key.Domain(), Declaration(r, nil))
 		case *schema.List:

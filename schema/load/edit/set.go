@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"mailops/schema"
 )
 
 // Set gives a field a value in the n-th document that is not empty, counted
@@ -96,4 +98,10 @@ func change(source string, doc int, path string, edit func(way, *cut) error) (st
 		return "", errors.New("the result would change more than this; edit it by hand")
 	}
 	return source[:len(source)-len(body)] + result, nil
+}
+
+// SetField puts a live field's value into a declaration, as [Set] does. A field
+// without a value is said to have none, in the words of the law.
+func SetField(text []byte, doc int, kind schema.Kind, path string, v schema.Value) ([]byte, error) {
+	return Set(text, doc, path, inline(fieldNode(kind, path, v), true))
 }

@@ -1,0 +1,139 @@
+package news
+
+import (
+	"fmt"
+	"strings"
+
+	"mailops/reconcile"
+	"mailops/reconcile/agent"
+)
+
+// title says in one line what is wrong with a commit.
+func title(v *agent.Verdict) string {
+	switch v.State {
+	case agent.StateInvalid:
+		return fmt.Sprintf("a commit is invalid, with %s; the one before it stays in force", count(len(v.Problems), "problem"))
+	case agent.StateRewritten:
+		return "the branch was rewritten and is not followed: " + v.Text
+	}
+	return "a commit is refused by " + rules(v.Findings) + "; the one before it stays in force"
+}
+
+func rules(findings []reconcile.Finding) string {
+	var names []string
+	for _, f := range findings {
+		if len(names) == 0 || names[len(names)-1] != f.Rule {
+			names = append(names, f.Rule)
+		}
+	}
+	return strings.Join(names, ", ")
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// reasons are the problems or findings of a commit, one a line.
+func reasons(v *agent.Verdict) []string {
+	var out []string
+	for _, p := range v.Problems {
+		line := p.String()
+		if p.Hint != "" {
+			line += " – " + p.Hint
+		}
+		out = append(out, line)
+	}
+	out = append(out, findingLines(v.Findings)...)
+	if v.Text != "" {
+		out = append(out, v.Text)
+	}
+	return out
+}
+
+func findingLines(findings []reconcile.Finding) []string {
+	var out []string
+	for _, f := range findings {
+		line := f.Rule + ": " + f.Text
+		if f.Allow != "" {
+			line += "; mailops apply --allow " + f.Allow + " lifts it for one plan"
+		}
+		out = append(out, line)
+	}
+	return out
+}
+
+func appliedTitle(r *agent.Report) string {
+	s := r.Plan.Summary
+	text := fmt.Sprintf("a commit is in force: %d created, %d updated, %d deleted", s.Create, s.Update, s.Delete)
+	if !r.Whole {
+		text += "; a part of it waits"
+	}
+	return text
+}
+
+// planLines are what a plan means to people, and what it changes.
+func planLines(p *reconcile.Plan) []string {
+	var out []string
+	for _, e := range p.Effects {
+		out = append(out, string(e.Severity)+": "+e.Text)
+	}
+	return out
+}
+
+// healedLines are the fields that a look took back.
+func healedLines(r *agent.Report) []string {
+	var out []string
+	if r.Run == 0 {
+		return nil
+	}
+	for i := range r.Plan.Changes {
+		if line := changeLine(&r.Plan.Changes[i], true); line != "" {
+			out = append(out, line)
+		}
+	}
+	return out
+}
+
+// changeLine is one change in a line: its drift, or all of it.
+func changeLine(c *reconcile.Change, drift bool) string {
+	var fields []string
+	for _, f := range c.Fields {
+		if f.Drift == drift {
+			fields = append(fields, fieldText(f))
+		}
+	}
+	switch {
+	case len(fields) == 0:
+		return ""
+	case c.Op != reconcile.OpUpdate:
+		return fmt.Sprintf("%s %s", c.Op, c.Key)
+	}
+	return c.Key.String() + ": " + strings.Join(fields, ", ")
+}
+
+func fieldText(f reconcile.FieldChange) string {
+	if f.Path == "password" {
+		return "password (changed)"
+	}
+	return fmt.Sprintf("%s %s → %s", f.Path, f.Before.Text(), f.After.Text())
+}
+
+// driftLines are what drifts now and is not taken back.
+func driftLines(s *agent.Status) []string {
+	var out []string
+	for i := range s.Drift {
+		d := &s.Drift[i]
+		line := changeLine(&d.Change, true)
+		if line == "" {
+			line = fmt.Sprintf("%s %s", d.Op, d.Key)
+		}
+		if d.By != "" {
+			line += ", by " + d.By
+		}
+		out = append(out, line+" ("+string(d.Why)+")")
+	}
+	return out
+}

@@ -1,0 +1,6 @@
+//go:build !race
+
+package sqlite_test
+
+// rounds are how often leaders race.
+const rounds = 1000
