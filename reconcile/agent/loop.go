@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -65,7 +66,10 @@ func (l *loop) run(ctx context.Context) error {
 		if len(causes) == 0 {
 			continue
 		}
-		l.turn(ctx, causes)
+		const long = time.Second
+		if l.turn(ctx, causes) > long {
+			debug.FreeOSMemory() // between looks an agent is small
+		}
 		l.triggers.answer()
 	}
 }
@@ -148,19 +152,21 @@ func (l *loop) fenced(err error) {
 	}
 }
 
-// turn looks once, and says when to look again.
-func (l *loop) turn(ctx context.Context, causes []Cause) {
+// turn looks once, says when to look again, and returns how long it took.
+func (l *loop) turn(ctx context.Context, causes []Cause) time.Duration {
 	began := time.Now()
 	p := &pass{loop: l, causes: causes, report: Report{At: began.UTC(), Causes: causes}}
 	err := p.look(ctx)
+	took := time.Since(began)
 	if ctx.Err() != nil {
-		return
+		return took
 	}
 	if errors.Is(err, reconcile.ErrFenced) {
 		l.fenced(err)
 	}
 	l.schedule(err)
-	p.finish(err, time.Since(began))
+	p.finish(err, took)
+	return took
 }
 
 // schedule sets when to look again: after the interval, or sooner and then ever

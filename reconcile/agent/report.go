@@ -2,6 +2,7 @@ package agent
 
 import (
 	"errors"
+	"slices"
 	"time"
 
 	"mailops/reconcile"
@@ -61,11 +62,28 @@ func (p *pass) finish(err error, took time.Duration) {
 	default:
 		r.Result = ResultIdle
 	}
+	p.hand.tidy()
 	s := p.snapshot()
 	p.status.set(s)
 	p.desk.leave(view{p.store, p.hand.force, p.hand.live, p.hand.heldNow, p.hand.pauses})
 	p.log()
 	p.Observe.Ran(*r, &s)
+}
+
+// tidy lets go of what the next look does not need. Of a large plan the page
+// shows the beginning.
+func (h *hand) tidy() {
+	if h.tracker != nil {
+		h.tracker.Forget()
+	}
+	const shown = 200
+	if h.plan == nil || len(h.plan.Changes)+len(h.plan.Effects) <= 2*shown {
+		return
+	}
+	short := *h.plan
+	short.Changes = slices.Clone(short.Changes[:min(shown, len(short.Changes))])
+	short.Effects = slices.Clone(short.Effects[:min(shown, len(short.Effects))])
+	h.plan = &short
 }
 
 // log writes one line for a look that did or found something, and one for each

@@ -55,8 +55,8 @@ func (g *Gate) Watch(ctx context.Context) iter.Seq[reconcile.Notice] {
 func (g *Gate) Close() error { return g.store.Close() }
 
 // Watch implements reconcile.Watcher. It yields a notice for each change of the
-// store that is not mailops' own apply: drift, as it happens. It needs a connection to the server
-// itself, not through PgBouncer in transaction mode.
+// store that is not mailops' own apply: drift, as it happens. It needs a
+// connection to the server itself, not through PgBouncer in transaction mode.
 func (s *Store) Watch(ctx context.Context) iter.Seq[reconcile.Notice] {
 	return func(yield func(reconcile.Notice) bool) {
 		for t := range s.listen(ctx) {

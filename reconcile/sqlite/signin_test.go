@@ -59,6 +59,10 @@ func TestSignIns(t *testing.T) {
 	if got["ana@acme.example"].LastSignInUnix != 200 || got["bruno@acme.example"] != (schema.Observed{StorageUsed: 7, LastSignInUnix: 300}) || len(got) != 2 {
 		t.Errorf("with the file: %+v", got)
 	}
+	rows, err := s.Look(t.Context(), []string{"bruno@acme.example", "ana@acme.example", "acme.example"})
+	if err != nil || len(rows) != 3 || rows[1].Observed != got["ana@acme.example"] || rows[2].Observed != got["bruno@acme.example"] {
+		t.Errorf("looked up: %+v, error %v", rows, err)
+	}
 	if wrong, err := s.Check(t.Context()); err != nil || len(wrong) > 0 {
 		t.Errorf("a good file: %q, %v", wrong, err)
 	}

@@ -1,7 +1,8 @@
 // Package sqlite is the store in a SQLite file that mail servers read at the
 // same time. It is in WAL mode, and its -wal and -shm files stay when it is
 // closed: readers without the right to write cannot make them. Every operation
-// has a connection of its own, so nothing is shared between goroutines.
+// has a connection of its own, so nothing is shared between goroutines but the
+// lock of an agent.
 // Imports: reconcile, schema, reconcile/internal/sqlstore, and ncruces'
 // go-sqlite3 through its direct interface. The file is never opened by other
 // means: closing such a handle would drop SQLite's locks on some systems.

@@ -251,6 +251,7 @@ func TestDetails(t *testing.T) {
 		t.Fatal(err, problems)
 	}
 	key := schema.Key{Kind: schema.KindUser, Name: "u1@acme.example"}
+	tracker.Forget()
 	details, err := tracker.Details(t.Context(), w, r.fs(), []schema.Key{key})
 	if err != nil {
 		t.Fatal(err)

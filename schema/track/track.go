@@ -46,6 +46,9 @@ type Tracker struct {
 	Env map[string]string
 
 	reader *load.Reader
+
+	loaded  *Want         // the last want that was loaded whole, until Forget
+	details *resolve.Want // and all that is known of it
 }
 
 // Load reads a revision whole. With problems there is no want.
@@ -65,8 +68,12 @@ func (t *Tracker) Load(ctx context.Context, fsys fs.FS, at time.Time) (*Want, sc
 	if problems = append(more, violations...).Sorted(); len(problems) > 0 {
 		return nil, problems, nil
 	}
-	return keep(decls, w), nil, nil
+	t.loaded, t.details = keep(decls, w), w
+	return t.loaded, nil, nil
 }
+
+// Forget lets go of what Load has left for Details: all the declarations.
+func (t *Tracker) Forget() { t.loaded, t.details = nil, nil }
 
 // Judge holds the effective resources against the organization's own CUE, and
 // places each violation at the line that set the value.
@@ -165,8 +172,12 @@ func (w *Want) Digest() string {
 
 // Details reads again the declarations of some resources, and resolves them at
 // the want's instant: for where their values come from, and their secrets. fsys
-// is the revision that the want was made from.
+// is the revision that the want was made from. Right after Load nothing has to be
+// read again.
 func (t *Tracker) Details(ctx context.Context, w *Want, fsys fs.FS, keys []schema.Key) (*resolve.Want, error) {
+	if w == t.loaded {
+		return t.details, nil
+	}
 	files := make(map[string]bool)
 	for _, key := range keys {
 		if file := w.FileOf(key); file != "" {

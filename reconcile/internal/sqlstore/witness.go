@@ -31,8 +31,8 @@ func ForgetNotes(c Conn, before time.Time) error {
 	return err
 }
 
-// few is how many names are looked up by their keys; for more, all is read.
-const few = 200
+// Few is how many names are looked up by their keys; for more, all is read.
+const Few = 200
 
 // Look reads the resources of some names, as [reconcile.Witness] says.
 func Look(c Conn, names []string) ([]reconcile.Row, error) {
@@ -40,7 +40,7 @@ func Look(c Conn, names []string) ([]reconcile.Row, error) {
 	for _, name := range names {
 		wanted[name] = true
 	}
-	if len(wanted) > few {
+	if len(wanted) > Few {
 		return lookThrough(c, wanted)
 	}
 	var out []reconcile.Row
