@@ -151,7 +151,7 @@ func (s served) Person(ctx context.Context, name string) (web.Person, error) {
 	if errors.Is(err, agent.ErrUnknown) {
 		return web.Person{}, web.ErrUnknown
 	}
-	out := web.Person{Key: p.Key, Title: p.Title, Observed: p.Observed, History: p.History, Pause: p.Pause, Held: p.Held, Coming: p.Coming}
+	out := web.Person{Key: p.Key, Name: p.Title, Observed: p.Observed, History: p.History, Pause: p.Pause, Held: p.Held, Coming: p.Coming}
 	for _, f := range p.Fields {
 		field := web.PersonField{Path: f.Path, Want: f.Want, Live: f.Live}
 		for _, l := range f.Chain {

@@ -40,6 +40,7 @@ var arrows = []struct {
 	{"reconcile/storetest", []string{"schema", "reconcile", "reconcile/mem"}, "the suite knows stores by their interface, and compares each with mem"},
 	{"reconcile/git", nil, "a revision is files and who committed them, whatever they say"},
 	{"reconcile/agent", []string{"schema", "schema/load", "schema/load/edit", "schema/resolve", "schema/track", "schema/window", "reconcile", "reconcile/git", "reconcile/agent/folder"}, "it joins a source, the want and a store; which, others say"},
+	{"reconcile/agent/news", []string{"schema", "reconcile", "reconcile/agent", "reconcile/agent/notify", "reconcile/agent/forge"}, "what an agent reports becomes what people are told"},
 	{"reconcile/agent/folder", nil, "following a folder needs the system and nothing of this module"},
 	{"reconcile/agent/hook", nil, "a webhook says that something was pushed, and what that is, others find out"},
 	{"reconcile/agent/notify", nil, "people are told what an event says, and nothing else"},

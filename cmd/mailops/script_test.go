@@ -14,13 +14,14 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"mailops/reconcile/git"
 	"mailops/schema/policy"
 )
 
 // TestMain makes the test binary the program itself: for the scripts, which run
 // it as mailops, and for the policy child, which main starts by no name.
 func TestMain(m *testing.M) {
-	if len(os.Args) == 2 && os.Args[1] == policy.ChildArg {
+	if len(os.Args) == 2 && (os.Args[1] == policy.ChildArg || os.Args[1] == git.ChildArg) {
 		main()
 	}
 	testscript.Main(stopping{m}, map[string]func(){"mailops": main})
@@ -50,6 +51,7 @@ func TestScripts(t *testing.T) {
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"agent":     cmdAgent,
 			"edit":      cmdEdit,
 			"exit":      cmdExit,
 			"hold":      cmdHold,
@@ -62,6 +64,7 @@ func TestScripts(t *testing.T) {
 			"psql":      cmdPSQL,
 			"release":   cmdRelease,
 			"sql":       cmdSQL,
+			"stop":      cmdStop,
 			"unsaid":    cmdUnsaid,
 			"verifies":  cmdVerifies,
 		},
@@ -77,6 +80,7 @@ func setup(env *testscript.Env) error {
 	env.Values[transcriptKey{}] = new(transcript)
 	env.Values[heldKey{}] = new(held)
 	env.Values[mailKey{}] = new(mail)
+	env.Values[daemonKey{}] = new(daemon)
 	env.Setenv("USER", "ana")
 	// The race detector sleeps for a second at the end of every process, so that
 	// goroutines left behind can be caught; there are hundreds of processes.

@@ -95,7 +95,7 @@ func Judge(ctx context.Context, policies []schema.Source, w *resolve.Want) (sche
 
 // keep takes from a whole load what a want keeps.
 func keep(decls *schema.Declarations, w *resolve.Want) *Want {
-	out := &Want{At: w.At, Organization: w.Organization, State: w.State, Unset: w.Unset, Timed: w.Timed,
+	out := &Want{At: w.At, Organization: w.Organization, State: compact(w.State), Unset: w.Unset, Timed: w.Timed,
 		shared:   &schema.Declarations{Defaults: decls.Defaults, Policies: decls.Policies},
 		places:   make([]int32, len(w.State)),
 		versions: make([][16]byte, len(w.State))}
@@ -106,7 +106,7 @@ func keep(decls *schema.Declarations, w *resolve.Want) *Want {
 		if !known {
 			at = int32(len(out.files))
 			table[file] = at
-			out.files = append(out.files, file)
+			out.files = append(out.files, strings.Clone(file))
 		}
 		out.places[i] = at
 	}

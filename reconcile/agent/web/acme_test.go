@@ -15,6 +15,7 @@ import (
 	"mailops/reconcile/agent"
 	"mailops/reconcile/agent/web"
 	"mailops/schema"
+	"mailops/schema/window"
 )
 
 // acme is an agent of Acme Torradores that answers from what it was given.
@@ -61,7 +62,7 @@ func (a *acme) Find(_ context.Context, text string, most int) ([]schema.Key, err
 	var out []schema.Key
 	text = strings.ToLower(text)
 	for _, p := range a.people {
-		if len(out) < most && (strings.Contains(p.Key.Name, text) || strings.Contains(strings.ToLower(p.Title), text)) {
+		if len(out) < most && (strings.Contains(p.Key.Name, text) || strings.Contains(strings.ToLower(p.Name), text)) {
 			out = append(out, p.Key)
 		}
 	}
@@ -128,6 +129,7 @@ const (
 // quiet is the state of most nights.
 func quiet() agent.Status {
 	return agent.Status{
+		Window: window.State{Open: true, Until: now.Add(39 * time.Hour)},
 		Format: agent.StatusFormat, At: now, Version: "1.4.0", Result: agent.ResultIdle, Next: now.Add(52 * time.Second),
 		Organization: "Acme Torradores", Timezone: "Europe/Lisbon", Store: "postgres://mail.acme.example/mail", Epoch: 7,
 		InForce: &agent.InForce{
@@ -227,10 +229,9 @@ func stories() []story {
 			s.Pauses = reconcile.Pauses{{Scope: reconcile.PauseAll, Until: now.Add(time.Hour), Reason: "the disks are changed", By: "Rui", At: now}}
 		}), "Everything is paused until Thu 19 Nov 2026, 04:12 WET", ""},
 		{"window", change(func(s *agent.Status) {
-			s.Waiting, s.Window.Until, s.Window.Reason = []reconcile.Held{waiting}, now.Add(3*time.Hour), "the shop is open"
+			s.Waiting, s.Window = []reconcile.Held{waiting}, window.State{Until: now.Add(3 * time.Hour), Reason: "the shop is open"}
 		}), "1 change waits for the change window, until Thu 19 Nov 2026, 06:12 WET", ""},
 		{"waiting", change(func(s *agent.Status) {
-			s.Window.Open = true
 			s.Waiting = []reconcile.Held{waiting, waiting}
 		}), "2 changes wait", ""},
 		{"drift", change(func(s *agent.Status) { s.Drift = []agent.Drifted{drifted()} }), "1 resource in the live store differs", ""},
@@ -260,8 +261,8 @@ func newAcme() *acme {
 		{Path: "password", Want: `"sha256:bb"`, Live: `"sha256:bb"`, Chain: []web.Layer{at("users/emre.yildiz.yaml", 7, "", "(a hash)")}},
 	}
 	return &acme{status: quiet(), runs: runs, people: []web.Person{
-		{Key: emre, Title: "Emre Yıldız", Fields: fields, History: runs[:2], Observed: schema.Observed{AddOnProtocol: "imap", AddOnSaved: true, StorageUsed: 12 << 30, LastSignInUnix: ago(10 * time.Hour).Unix()}},
-		{Key: user("emilia.prates@acme.example"), Title: "Emília Prates"},
+		{Key: emre, Name: "Emre Yıldız", Fields: fields, History: runs[:2], Observed: schema.Observed{AddOnProtocol: "imap", AddOnSaved: true, StorageUsed: 12 << 30, LastSignInUnix: ago(10 * time.Hour).Unix()}},
+		{Key: user("emilia.prates@acme.example"), Name: "Emília Prates"},
 		{Key: schema.Key{Kind: schema.KindDomain, Name: "acme.example"}},
 		{Key: schema.Key{Kind: schema.KindDomain, Name: "acme-labs.example"}},
 	}}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -11,6 +12,7 @@ import (
 
 	"mailops/reconcile"
 	"mailops/reconcile/agent"
+	"mailops/schema"
 )
 
 // personPath is the page of one name.
@@ -71,7 +73,7 @@ func (s *site) known(r *http.Request, p *reconcile.Pause) error {
 	if err != nil {
 		return err
 	}
-	p.Scope = person.Name
+	p.Scope = person.Key.Name
 	return nil
 }
 
@@ -154,3 +156,22 @@ func (s *site) reconciled(r *http.Request) (now agent.Status, done bool, err err
 	}
 	return now, err == nil, err
 }
+
+// untilOf reads when a pause ends: after a while, or at a time on the clocks of
+// the organization.
+func untilOf(length, at string, now time.Time, c clock) (time.Time, error) {
+	if at = strings.TrimSpace(at); at != "" {
+		t, err := time.ParseInLocation("2006-01-02T15:04", strings.Replace(at, " ", "T", 1), c.Location)
+		if err != nil {
+			return t, fmt.Errorf("%q is no time such as 2026-12-24 18:00", cut(at, 40))
+		}
+		return t.UTC(), nil
+	}
+	d, err := schema.ParseDuration(length)
+	if err != nil || time.Duration(d) > longestPause {
+		return time.Time{}, fmt.Errorf("%q is no length of time such as 4h, up to 30d", cut(length, 40))
+	}
+	return now.Add(time.Duration(d)).UTC().Truncate(time.Second), nil
+}
+
+const longestPause = 30 * 24 * time.Hour

@@ -8,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
-	"net/url"
 	"slices"
 	"strings"
 	"unicode"
@@ -158,15 +157,4 @@ func (a Auth) knows(host string) bool {
 		return at.IsLoopback() || slices.Contains(a.Hosts, name)
 	}
 	return name == "localhost" || slices.ContainsFunc(a.Hosts, func(h string) bool { return strings.EqualFold(h, name) })
-}
-
-// origins refuses what a page of somebody else makes a browser send.
-func origins(a Auth) *http.CrossOriginProtection {
-	p := http.NewCrossOriginProtection()
-	for _, h := range a.Hosts {
-		for _, scheme := range []string{"https", "http"} {
-			_ = p.AddTrustedOrigin((&url.URL{Scheme: scheme, Host: h}).String()) // a name that is no host is trusted with nothing
-		}
-	}
-	return p
 }

@@ -14,14 +14,16 @@ import (
 // through as markup.
 const policy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 
-func withHeaders(next http.Handler) http.Handler {
+func withHeaders(next http.Handler, secure bool) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", policy)
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("X-Frame-Options", "DENY")
 		h.Set("Referrer-Policy", "no-referrer")
-		h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		if secure { // by plain HTTP, browsers complain of it
+			h.Set("Cross-Origin-Opener-Policy", "same-origin")
+		}
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store")
 		next.ServeHTTP(w, r)
@@ -120,7 +122,7 @@ func (s *site) whyNotOperator() string {
 	if s.Auth.Token == "" && s.Auth.Operator == "" {
 		return "Pausing here needs a token, and the agent has none. Use mailops pause and mailops resume."
 	}
-	return "Pausing and resuming need the token for it. Sign in with it first."
+	return "Pausing and resuming need the token for it."
 }
 
 // fail answers with what went wrong, in the form that was asked for.

@@ -180,6 +180,17 @@ func (b *board) set(s *agent.Status, success bool) {
 	b.values = values
 }
 
+// lastSuccess is when the last look ended that could look at everything; zero
+// when this is not known.
+func (m *Metrics) lastSuccess() time.Time {
+	if m == nil {
+		return time.Time{}
+	}
+	m.board.mu.Lock()
+	defer m.board.mu.Unlock()
+	return m.board.success
+}
+
 // valuesOf are the gauges of a status.
 func valuesOf(s *agent.Status) []value {
 	out := []value{

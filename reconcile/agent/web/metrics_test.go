@@ -53,6 +53,22 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
+// TestSince: the page says when all could last be looked at.
+func TestSince(t *testing.T) {
+	m, a := web.NewMetrics("1.4.0", nil), newAcme()
+	h := web.Handler(web.Options{Agent: a, Auth: web.Auth{Loopback: true}, Metrics: m})
+	for _, s := range []agent.Status{quiet(), unreachable()} {
+		r := agent.Report{Result: s.Result}
+		if s.Error != "" {
+			r.Err = errors.New(s.Error)
+			s.At = s.At.Add(time.Hour)
+		}
+		m.Ran(r, &s)
+		a.set(s)
+	}
+	has(t, text(t, ask(h, local("GET", "/")).Body.String(), "banner"), "All could last be looked at on Thu 19 Nov 2026, 03:12 WET.")
+}
+
 // TestMetricNames: the names are as Prometheus wants them.
 func TestMetricNames(t *testing.T) {
 	m := web.NewMetrics("1.4.0", func() int { return 0 })

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"mailops/reconcile"
+	"mailops/reconcile/agent"
 )
 
 //go:embed page
@@ -75,7 +76,9 @@ type form struct {
 	Stamp    string
 	Operates bool
 	Hint     string // why it cannot be sent
+	SignIn   bool   // and one can sign in for it
 	Scope    string // that is asked about; "" to be chosen
+	What     string // Scope, to be read
 	Named    bool   // the proxy has said who it is
 	Return   string
 }
@@ -90,9 +93,9 @@ type resumeForm struct {
 func (f form) End(p pauseView) resumeForm { return resumeForm{f, p.Scope, p.What} }
 
 func (s *site) form(c caller, scope, back string) form {
-	f := form{Stamp: s.keys.stamp(c.session), Operates: c.operates, Scope: scope, Named: c.name != "", Return: back}
+	f := form{Stamp: s.keys.stamp(c.session), Operates: c.operates, Scope: scope, What: cut(scope, valueText), Named: c.name != "", Return: back}
 	if !c.operates {
-		f.Hint = s.whyNotOperator()
+		f.Hint, f.SignIn = s.whyNotOperator(), s.hasTokens()
 	}
 	return f
 }
@@ -149,6 +152,9 @@ func (s *site) part(w http.ResponseWriter, r *http.Request, c caller) error {
 func (s *site) statusView(r *http.Request, c caller) statusView {
 	now := s.Agent.Status()
 	v := viewOf(&now, s.form(c, "", "/"))
+	if good := s.Metrics.lastSuccess(); now.Result == agent.ResultFailed && !good.IsZero() {
+		v.Banner.Then += " All could last be looked at on " + clockOf(now.Timezone).show(good).Person + "."
+	}
 	v.Runs = s.lastRuns(r, clockOf(now.Timezone))
 	return v
 }
@@ -199,7 +205,7 @@ func showRun(run *reconcile.Run, c clock) runView {
 		Create: run.Summary.Create, Update: run.Summary.Update, Delete: run.Summary.Delete}
 	for i := range run.Changes[:min(len(run.Changes), 4*most)] {
 		ch := &run.Changes[i]
-		x := changeView{Name: cut(ch.Name, valueText), Kind: kindWords[ch.Kind], Op: opPast[ch.Op]}
+		x := changeView{Name: cut(ch.Name, nameText), Kind: kindWords[ch.Kind], Op: opPast[ch.Op]}
 		for _, f := range ch.Fields {
 			x.Drift = x.Drift || f.Drift
 		}

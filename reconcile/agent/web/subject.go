@@ -27,7 +27,7 @@ type searchView struct {
 	Short bool // the text is too short to search for
 }
 
-type foundView struct{ Name, Kind string }
+type foundView struct{ Name, What, Kind string }
 
 // search lists who an administrator may mean.
 func (s *site) search(w http.ResponseWriter, r *http.Request, c caller) error {
@@ -45,7 +45,7 @@ func (s *site) search(w http.ResponseWriter, r *http.Request, c caller) error {
 	if err != nil {
 		return problem{http.StatusServiceUnavailable, "The agent could not search.", err}
 	}
-	v.Found = listOf(keys, func(k *schema.Key) foundView { return foundView{k.Name, kindWords[k.Kind]} })
+	v.Found = listOf(keys, func(k *schema.Key) foundView { return foundView{k.Name, cut(k.Name, valueText), kindWords[k.Kind]} })
 	s.write(w, http.StatusOK, "search", v)
 	return nil
 }
@@ -97,13 +97,13 @@ func (s *site) person(w http.ResponseWriter, r *http.Request, c caller) error {
 	now := s.Agent.Status()
 	v := personOf(&p, clockOf(now.Timezone))
 	v.frame = s.frame(c, v.Name)
-	v.Form = s.form(c, p.Name, personPath(p.Name))
+	v.Form = s.form(c, p.Key.Name, personPath(p.Key.Name))
 	s.write(w, http.StatusOK, "person", v)
 	return nil
 }
 
 func personOf(p *Person, c clock) personView {
-	v := personView{Name: cut(p.Name, valueText), Kind: kindWords[p.Kind], Called: cut(p.Title, valueText),
+	v := personView{Name: cut(p.Key.Name, nameText), Kind: kindWords[p.Kind], Called: cut(p.Name, valueText),
 		Held:   listOf(p.Held, func(h *reconcile.Held) heldView { return showHeld(h, c) }),
 		Coming: listOf(p.Coming, func(x *agent.Coming) comingView { return comingView{At: c.show(x.At), Text: cut(x.Text, longText)} }),
 	}

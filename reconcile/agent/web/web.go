@@ -51,7 +51,7 @@ var ErrUnknown = errors.New("nothing of that name")
 // A Person is all that is known of one name.
 type Person struct {
 	schema.Key
-	Title    string           `json:"title,omitempty"` // how a user is called
+	Name     string           `json:"called,omitempty"` // of a person; Key.Name is the address, or the domain
 	Fields   []PersonField    `json:"fields"`
 	Observed schema.Observed  `json:"observed,omitzero"`
 	History  []reconcile.Run  `json:"history,omitempty"` // newest first, each with the changes of this name alone
@@ -111,7 +111,7 @@ func Handler(o Options) http.Handler {
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &site{Options: o, keys: newKeys(o.Auth), pages: newPages(), origins: origins(o.Auth)}
+	s := &site{Options: o, keys: newKeys(o.Auth), pages: newPages(), origins: http.NewCrossOriginProtection()}
 	mux := http.NewServeMux()
 	for _, r := range s.routes() {
 		mux.HandleFunc(r.pattern, s.guarded(r))
@@ -122,7 +122,7 @@ func Handler(o Options) http.Handler {
 	if o.Hooks != nil {
 		mux.Handle("/hooks/", o.Hooks)
 	}
-	return withHeaders(mux)
+	return withHeaders(mux, o.Auth.Secure)
 }
 
 // A route is something to ask for, and what it takes to get it.

@@ -18,6 +18,7 @@ import (
 // The lengths, in characters, that texts are cut at.
 const (
 	valueText = 120
+	nameText  = 320 // no address is longer, so that links lead somewhere
 	longText  = 1000
 )
 
@@ -78,9 +79,9 @@ func number(n int) string {
 func short(revision string) string {
 	kind, id, _ := strings.Cut(revision, ":")
 	if id == "" {
-		return cut(kind, 12)
+		id = kind
 	}
-	return cut(id, 12)
+	return strings.TrimSuffix(cut(id, 12), "…")
 }
 
 // A stamp is a time as the page shows it; the zero value is shown as nothing.
