@@ -46,6 +46,7 @@ var arrows = []struct {
 	{"reconcile/agent/notify", nil, "people are told what an event says, and nothing else"},
 	{"reconcile/agent/forge", nil, "a forge knows commits, texts and HTTP"},
 	{"reconcile/agent/web", []string{"schema", "reconcile", "reconcile/agent"}, "the page shows what an agent says of itself, and asks nobody else"},
+	{"examples/agent", nil, "a demonstration runs the program"},
 	{"examples/panel", []string{"schema", "reconcile", "reconcile/sqlite"}, "a panel writes what users own, through the store"},
 	{"reconcile/mailserver", nil, "settings are judged by what mail servers print of them"},
 	{"examples/mailserver", nil, "settings are files"},

@@ -235,6 +235,9 @@ func (p *pass) readLive(ctx context.Context, whole bool) error {
 			return fmt.Errorf("read live state: %w", err)
 		}
 		p.wholeAt, p.stir = now.Add(jitter(p.Whole)), true
+		if err := p.store.ForgetNotes(ctx, now.Add(-notesKept)); err != nil {
+			return fmt.Errorf("forget notes: %w", err)
+		}
 	} else {
 		moved, err := h.readNoted(ctx, p.store)
 		if err != nil {
@@ -244,6 +247,9 @@ func (p *pass) readLive(ctx context.Context, whole bool) error {
 	}
 	return p.readLedger(ctx, now)
 }
+
+// notesKept is how long it is known who else wrote: as long as ended pauses.
+const notesKept = 90 * 24 * time.Hour
 
 // readLedger reads what the ledger says of pauses and budgets.
 func (p *pass) readLedger(ctx context.Context, now time.Time) (err error) {
