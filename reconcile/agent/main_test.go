@@ -258,13 +258,18 @@ func (w *world) by(name, path string, value schema.Value) {
 	if err != nil {
 		w.Fatal(err)
 	}
-	r := schema.Clone(live.State.Find(user(name)))
-	f, _ := schema.FieldAt(schema.KindUser, path)
-	if err := f.Set(r, value); err != nil {
-		w.Fatal(err)
-	}
-	w.store.Put(r)
+	w.store.Put(changed(live.State.Find(user(name)), path, value))
 	synctest.Wait()
+}
+
+// changed is a user with one field as given.
+func changed(r schema.Resource, path string, value schema.Value) schema.Resource {
+	out := schema.Clone(r)
+	f, _ := schema.FieldAt(schema.KindUser, path)
+	if err := f.Set(out, value); err != nil {
+		panic(err) // a story that cannot be told
+	}
+	return out
 }
 
 // inForce demands which commit is in force, and what is said of the newest.
