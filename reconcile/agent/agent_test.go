@@ -126,6 +126,9 @@ func TestSchedule(t *testing.T) {
 	inWorld(t, func(w *world) {
 		w.repo.commit("bruno.yaml", leave)
 		w.start()
+		if c := w.agent.Status().Coming; len(c) != 2 || c[0].Text != `schedule "leave" begins` || c[1].Text != `schedule "leave" ends` || c[0].User != "bruno@acme.example" {
+			t.Errorf("coming %+v", c)
+		}
 		w.pass(66*time.Hour - time.Second)
 		w.is("bruno", "mailboxActions.outgoing", "on")
 		w.pass(time.Second)

@@ -38,6 +38,11 @@ type hand struct {
 	healed map[schema.Key]map[string][]time.Time // when a field was taken back, in the last hour
 	closed bool                                  // healed has been filled from the ledger
 
+	coming        []Coming // in the next two weeks, as of foreseen
+	foreseen      time.Time
+	foreseenFor   string // the revision
+	foreseenTimed int
+
 	heldNow  []reconcile.Held
 	adopted  string // what the last proposal was made of
 	proposal Proposed

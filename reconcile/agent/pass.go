@@ -45,7 +45,7 @@ func (p *pass) look(ctx context.Context) error {
 			p.report.Source = err
 		}
 	}
-	return errors.Join(sourceErr, p.settleAll(ctx))
+	return errors.Join(sourceErr, p.settleAll(ctx), p.foresee(ctx))
 }
 
 // head is the newest revision.

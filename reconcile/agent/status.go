@@ -1,8 +1,9 @@
 package agent
 
 import (
+	"context"
+	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -127,7 +128,7 @@ func (p *pass) snapshot() Status {
 		for _, u := range w.Unset {
 			s.Unset = append(s.Unset, u.Variable)
 		}
-		s.Coming = p.coming(14 * 24 * time.Hour)
+		s.Coming = slices.DeleteFunc(slices.Clone(h.coming), func(c Coming) bool { return !c.At.After(r.At) })
 	}
 	s.Waiting, s.Drift = h.apart()
 	s.Proposal = h.proposal
@@ -168,20 +169,22 @@ func count(s schema.State) Counted {
 	return c
 }
 
-// coming are the next changes by themselves of each user, within a while.
-func (p *pass) coming(within time.Duration) []Coming {
-	var out []Coming
-	limit := p.report.At.Add(within)
-	for user, t := range p.hand.force.want.Timed {
-		if !t.At.After(limit) {
-			out = append(out, Coming{t.At, user, t.Reason})
-		}
+// foresee works out what will change by itself in the next two weeks, when that
+// may be something else than it was.
+func (p *pass) foresee(ctx context.Context) error {
+	const ahead, most, again = 14 * 24 * time.Hour, 200, time.Hour
+	h := &p.hand
+	if h.force == nil || h.force.want.At.Sub(h.foreseen) < again && h.foreseenFor == h.force.ID && len(h.force.want.Timed) == h.foreseenTimed {
+		return nil
 	}
-	slices.SortFunc(out, func(a, b Coming) int {
-		if c := a.At.Compare(b.At); c != 0 {
-			return c
-		}
-		return strings.Compare(string(a.User)+a.Text, string(b.User)+b.Text)
-	})
-	return out
+	coming, err := h.tracker.Upcoming(ctx, h.force.want, h.force.fs, h.force.want.At.Add(ahead), most)
+	if err != nil {
+		return fmt.Errorf("look ahead: %w", err)
+	}
+	h.coming = nil
+	for _, t := range coming {
+		h.coming = append(h.coming, Coming{t.At, t.User, t.Reason})
+	}
+	h.foreseen, h.foreseenFor, h.foreseenTimed = h.force.want.At, h.force.ID, len(h.force.want.Timed)
+	return nil
 }

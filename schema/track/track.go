@@ -10,6 +10,7 @@
 package track
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io/fs"
@@ -222,4 +223,33 @@ func (t *Tracker) readFiles(fsys fs.FS, files []string) (*schema.Declarations, s
 		}
 	}
 	return t.reader.Read(fsys, files)
+}
+
+// Upcoming lists what will change by itself until a time, in order, at most so
+// many. fsys is the revision that the want was made from.
+func (t *Tracker) Upcoming(ctx context.Context, w *Want, fsys fs.FS, until time.Time, most int) ([]resolve.Transition, error) {
+	var out []resolve.Transition
+	for user, next := range w.Timed {
+		if next.At.After(until) {
+			continue
+		}
+		key := schema.Key{Kind: schema.KindUser, Name: string(user)}
+		decls, err := t.read(fsys, []string{w.FileOf(key)})
+		if err != nil {
+			return nil, err
+		}
+		own := slices.DeleteFunc(decls.All, func(d schema.Declaration) bool { return d.Key() != key })
+		for at := w.At; len(out) < 2*most && ctx.Err() == nil; {
+			then, _ := resolve.At(w.among(own), at, t.Env)
+			if then.Next == nil || then.Next.At.After(until) {
+				break
+			}
+			out = append(out, *then.Next)
+			at = then.Next.At
+		}
+	}
+	slices.SortFunc(out, func(a, b resolve.Transition) int {
+		return cmp.Or(a.At.Compare(b.At), strings.Compare(string(a.User), string(b.User)), strings.Compare(a.Reason, b.Reason))
+	})
+	return out[:min(most, len(out))], ctx.Err()
 }

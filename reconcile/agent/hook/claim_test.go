@@ -82,4 +82,3 @@ func TestSigningToken(t *testing.T) {
 		}
 	})
 }
-
