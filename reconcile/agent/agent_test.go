@@ -1,6 +1,7 @@
 package agent_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -311,5 +312,26 @@ func TestRewritten(t *testing.T) {
 		w.start(func(o *agent.Options) { o.AllowRewind = true })
 		w.inForce(second, "")
 		w.is("bruno", "name", "Bruno")
+	})
+}
+
+// TestGone: a commit in force that the repository has no more is a rewritten
+// branch too, also for an agent that begins anew; one that somebody applied from
+// files is not.
+func TestGone(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.repo.commit()
+		w.start()
+		w.stop()
+		w.repo.revisions = nil
+		w.repo.commit("mailops.yaml", base["mailops.yaml"]+"---\nkind: Domain\nname: other.example\n")
+		w.repo.revisions[0].ID = "git:" + strings.Repeat("f", 40)
+		w.start()
+		if s := w.agent.Status(); s.InForce != nil || s.Verdict == nil || s.Verdict.State != agent.StateRewritten {
+			t.Errorf("status %+v", s)
+		}
+		w.stop()
+		w.start(func(o *agent.Options) { o.AllowRewind = true })
+		w.inForce("git:"+strings.Repeat("f", 40), "")
 	})
 }

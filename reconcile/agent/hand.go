@@ -19,6 +19,7 @@ type hand struct {
 	tracker *track.Tracker
 
 	known bool    // the ledger was asked what is in force
+	lost  string  // the revision that was, and the repository does not have
 	force *commit // nil: none yet
 	whole bool    // all that it asks for was carried out
 	base  schema.State

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"slices"
+	"strings"
 	"time"
 
 	"mailops/reconcile"
@@ -33,7 +34,7 @@ func (p *pass) look(ctx context.Context) error {
 	}
 	head, sourceErr := p.head(ctx)
 	p.report.Source = sourceErr
-	if err := p.recover(ctx, head); err != nil {
+	if err := p.recover(ctx, sourceErr); err != nil {
 		return errors.Join(sourceErr, err)
 	}
 	if err := p.passTime(ctx); err != nil {
@@ -59,8 +60,10 @@ func (p *pass) head(ctx context.Context) (Revision, error) {
 }
 
 // recover finds out from the ledger which revision is in force: the last one that
-// was carried out whole. Without one, all that differs is the next commit's own.
-func (p *pass) recover(ctx context.Context, head Revision) error {
+// was carried out whole. One that the repository does not have any more was
+// rewritten away. After one that somebody applied from files, all that differs is
+// the next commit's own.
+func (p *pass) recover(ctx context.Context, sourceErr error) error {
 	h := &p.hand
 	if h.known {
 		return nil
@@ -69,30 +72,33 @@ func (p *pass) recover(ctx context.Context, head Revision) error {
 	if err != nil {
 		return err
 	}
-	for _, run := range runs {
-		if !run.Whole || run.Undoes != 0 {
-			continue
-		}
-		// What it asks for was carried out as of the last run of it: what time has
-		// changed since is still to be done.
-		last := runs[slices.IndexFunc(runs, func(r reconcile.Run) bool { return r.Revision == run.Revision })].At
-		r, err := p.Source.Find(ctx, run.Revision)
-		if err != nil {
-			continue // of another repository, or applied by hand from a folder
-		}
-		files, err := p.Source.FS(ctx, r)
-		if err != nil {
-			return err
-		}
-		want, problems, err := h.tracker.Load(ctx, files, last.UTC().Truncate(time.Second))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return err
-		}
-		if err == nil && len(problems) == 0 {
-			h.force, h.base, h.whole = &commit{r, files, want}, want.State, true
-			h.since, h.run = run.At, run.ID
-			break
-		}
+	i := slices.IndexFunc(runs, func(r reconcile.Run) bool { return r.Whole && r.Undoes == 0 })
+	if i < 0 {
+		h.known = true
+		return nil
+	}
+	r, err := p.Source.Find(ctx, runs[i].Revision)
+	switch {
+	case err != nil && sourceErr != nil:
+		return nil // nobody knows yet
+	case err != nil:
+		h.known, h.lost = true, runs[i].Revision
+		return nil
+	}
+	files, err := p.Source.FS(ctx, r)
+	if err != nil {
+		return err
+	}
+	// It was carried out as of the last run of it: what time has changed since is
+	// still to be done.
+	last := runs[slices.IndexFunc(runs, func(r reconcile.Run) bool { return r.Revision == runs[i].Revision })].At
+	want, problems, err := h.tracker.Load(ctx, files, last.UTC().Truncate(time.Second))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	if err == nil && len(problems) == 0 {
+		h.force, h.base, h.whole = &commit{r, files, want}, want.State, true
+		h.since, h.run = runs[i].At, runs[i].ID
 	}
 	h.known = true
 	return nil
@@ -138,6 +144,10 @@ func (p *pass) consider(ctx context.Context, head Revision) error {
 	}
 	h.newest = nil
 	p.stir = true
+	if h.force == nil && strings.HasPrefix(h.lost, gitPrefix) && !p.AllowRewind {
+		p.judge(Verdict{Revision: head, State: StateRewritten, Text: fmt.Sprintf("the commit in force, %s, is gone from the repository", short(h.lost))})
+		return nil
+	}
 	if h.force != nil && !p.AllowRewind {
 		text, err := p.Source.Rewritten(ctx, h.force.Revision, head)
 		if err != nil {
