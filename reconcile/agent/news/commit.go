@@ -3,6 +3,7 @@ package news
 import (
 	"context"
 	"fmt"
+	"html"
 	"strings"
 
 	"mailops/reconcile/agent"
@@ -79,13 +80,13 @@ func escape(s string) string {
 	var b strings.Builder
 	for _, r := range strings.Join(strings.Fields(s), " ") {
 		switch {
-		case strings.ContainsRune("\\`*_{}[]<>()#+-!|~", r):
+		case strings.ContainsRune("\\`*_{}[]()#+-!|~", r):
 			b.WriteRune('\\')
 			b.WriteRune(r)
 		case r == '@':
 			b.WriteString("@\u2060") // a word joiner: nobody is called
-		case r == '&':
-			b.WriteString("&amp;")
+		case r == '&', r == '<', r == '>':
+			b.WriteString(html.EscapeString(string(r)))
 		default:
 			b.WriteRune(r)
 		}

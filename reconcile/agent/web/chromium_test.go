@@ -101,10 +101,11 @@ func (b browser) pause(t *testing.T, host string) {
 	tb.get("/")
 	tb.tabTo("#pauses a[href='/sign-in']")
 	tb.enter("/sign-in")
-	tb.until("document.activeElement.id === 'token'")
+	atToken := "document.readyState === 'complete' && document.activeElement.id === 'token'"
+	tb.until(atToken)
 	tb.press("not the token")
 	tb.press(kb.Enter)
-	tb.until("document.querySelector('[role=alert]')?.innerText.includes('not right')")
+	tb.until(atToken + " && document.querySelector('[role=alert]')?.innerText.includes('not right')")
 	tb.forgive("401")
 	tb.press(string(pauseToken))
 	tb.enter("/")

@@ -37,6 +37,7 @@ type problem struct {
 	err    error  // the cause; it may be shown to who may read
 }
 
+// Error is the text, with the cause.
 func (p problem) Error() string {
 	if p.err == nil {
 		return p.text
@@ -44,6 +45,7 @@ func (p problem) Error() string {
 	return p.text + " " + p.err.Error()
 }
 
+// Unwrap returns the cause.
 func (p problem) Unwrap() error { return p.err }
 
 // guarded serves a route to who may have it.
