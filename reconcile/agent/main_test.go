@@ -53,15 +53,23 @@ func (r *repo) err() error {
 	return r.broken
 }
 
+// all are the revisions up to now.
+func (r *repo) all() []revision {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.revisions)
+}
+
 func (r *repo) Head(context.Context) (agent.Revision, error) {
 	if err := r.err(); err != nil {
 		return agent.Revision{}, err
 	}
-	return r.revisions[len(r.revisions)-1].Revision, nil
+	all := r.all()
+	return all[len(all)-1].Revision, nil
 }
 
 func (r *repo) Find(_ context.Context, id string) (agent.Revision, error) {
-	for _, rev := range r.revisions {
+	for _, rev := range r.all() {
 		if rev.ID == id {
 			return rev.Revision, nil
 		}
@@ -74,8 +82,8 @@ func (r *repo) FS(_ context.Context, rev agent.Revision) (fs.FS, error) {
 }
 
 func (r *repo) files(id string) fstest.MapFS {
-	i := slices.IndexFunc(r.revisions, func(v revision) bool { return v.ID == id })
-	return r.revisions[i].files
+	all := r.all()
+	return all[slices.IndexFunc(all, func(v revision) bool { return v.ID == id })].files
 }
 
 func (r *repo) Changed(_ context.Context, from, to agent.Revision) ([]string, error) {

@@ -145,6 +145,14 @@ func (w *watches) drop(dir string) {
 	}
 	delete(w.below, dir)
 	delete(w.below[filepath.Dir(dir)], dir)
+	w.unwatch(dir)
+}
+
+// unwatch takes a watch away. fsnotify 1.10.1 loses count of watches when the
+// system takes one away in the same moment, and then reads through nil: the watch
+// is gone, which is what was wanted.
+func (w *watches) unwatch(dir string) {
+	defer func() { _ = recover() }()
 	_ = w.watcher.Remove(dir) // the system removes those of deleted folders itself
 }
 
