@@ -25,12 +25,12 @@ func TestCommit(t *testing.T) {
 			t.Errorf("%d runs, want 2", n)
 		}
 		w.repo.commit("bruno.yaml", "kind: User\naddress: bruno@acme.example\n")
-		before := len(w.reports)
+		before := len(w.told())
 		for range 100 {
 			w.agent.Trigger(agent.CauseHook)
 		}
 		w.pass(time.Second)
-		if n := len(w.reports) - before; n > 2 {
+		if n := len(w.told()) - before; n > 2 {
 			t.Errorf("a burst of triggers was %d looks", n)
 		}
 		w.is("bruno", "mailboxActions.imap", "off")
@@ -57,9 +57,9 @@ func TestInvalid(t *testing.T) {
 		w.by("carla", "mailboxActions.pop", "true")
 		w.pass(time.Second)
 		w.is("carla", "mailboxActions.pop", "off")
-		before := len(w.reports)
+		before := len(w.told())
 		w.pass(time.Hour)
-		for _, r := range w.reports[before:] {
+		for _, r := range w.told()[before:] {
 			if r.Verdict != nil {
 				t.Fatal("the wrong commit was judged again")
 			}
@@ -89,7 +89,7 @@ func TestRefused(t *testing.T) {
 		w.is("carla", "mailboxActions.pop", "off")
 		told := 0
 		w.pass(time.Hour)
-		for _, r := range w.reports {
+		for _, r := range w.told() {
 			if r.Verdict != nil && r.Verdict.State == agent.StateRefused {
 				told++
 			}

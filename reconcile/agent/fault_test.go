@@ -74,9 +74,9 @@ func TestStoreAway(t *testing.T) {
 		w.start()
 		f.fail(gone)
 		id := w.repo.commit("bruno.yaml", "kind: User\naddress: bruno@acme.example\nname: Bruno\n")
-		before := len(w.reports)
+		before := len(w.told())
 		w.pass(time.Hour)
-		tries := len(w.reports) - before
+		tries := len(w.told()) - before
 		if tries < 10 || tries > 100 {
 			t.Errorf("%d looks in an hour without the store", tries)
 		}
@@ -98,7 +98,9 @@ func TestLostAnswer(t *testing.T) {
 		w.wrap = func(s agent.Store) agent.Store { f.Store = s; return f }
 		w.repo.commit()
 		w.start()
+		f.mu.Lock()
 		f.inTurn = gone
+		f.mu.Unlock()
 		id := w.repo.commit("bruno.yaml", "", "dora.yaml", "kind: User\naddress: dora@acme.example\n")
 		w.pass(2 * time.Minute)
 		w.inForce(id, "")

@@ -182,6 +182,13 @@ func (w *world) Ran(r agent.Report, _ *agent.Status) {
 	w.reports = append(w.reports, r)
 }
 
+// told are the reports up to now.
+func (w *world) told() []agent.Report {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return slices.Clone(w.reports)
+}
+
 // inWorld runs a story in a bubble, whose clock begins on 2000-01-01T00:00Z, a
 // Saturday.
 func inWorld(t *testing.T, story func(w *world)) {
