@@ -23,6 +23,7 @@ import (
 // planFlags are the flags of plan, and of apply without a plan file.
 type planFlags struct {
 	only, exclude, allow []string
+	base                 string
 	full, diff           bool
 }
 
@@ -62,6 +63,7 @@ func (a *app) planCommand() *cobra.Command {
 		})
 	flags.add(a, cmd)
 	cmd.Flags().StringVar(&out, "out", "", "save the plan to this `FILE`, for apply")
+	cmd.Flags().StringVar(&flags.base, "base", "", "only what was asked for since this git `REVISION`, such as main; what drifts is left out")
 	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit 2 when the plan has changes")
 	a.formats(cmd, "text", "json")
 	return cmd
@@ -90,6 +92,11 @@ func (a *app) plan(ctx context.Context, flags planFlags, how access) (*planned, 
 	}
 	in.Want, in.Organization, in.At, in.Revision = w.State, w.Organization, w.At.UTC(), a.revision(decls)
 	in.Only, in.Exclude, in.Provenance, in.Notes = flags.only, flags.exclude, w, notes(w)
+	if flags.base != "" {
+		if err := a.since(ctx, flags.base, &in); err != nil {
+			return nil, err
+		}
+	}
 	if err := matching(in); err != nil {
 		return nil, err
 	}
@@ -97,7 +104,7 @@ func (a *app) plan(ctx context.Context, flags planFlags, how access) (*planned, 
 	if err != nil {
 		return nil, usageError{err, true}
 	}
-	return &planned{Plan: p, in: in, want: w, whole: len(in.Only)+len(in.Exclude) == 0 && a.at == ""}, nil
+	return &planned{Plan: p, in: in, want: w, whole: len(in.Only)+len(in.Exclude) == 0 && a.at == "" && flags.base == ""}, nil
 }
 
 // matching makes sure that every pattern names something: a misspelt one would

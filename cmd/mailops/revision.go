@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"io/fs"
@@ -9,6 +10,7 @@ import (
 	"path"
 	"path/filepath"
 
+	"mailops/reconcile"
 	"mailops/reconcile/git"
 	"mailops/schema"
 )
@@ -107,4 +109,36 @@ func (a *app) asCommitted(repo *git.Repository, r git.Revision, inside, file str
 	defer root.Close()
 	edited, err := fs.ReadFile(root.FS(), file)
 	return err == nil && bytes.Equal(committed, edited)
+}
+
+// since narrows a plan to what has been asked for since a revision left the
+// history of the one that is planned: fields in which the two ask for the same
+// stay as they are live.
+func (a *app) since(ctx context.Context, base string, in *reconcile.Input) error {
+	repo, _, err := a.clone(ctx)
+	if err != nil {
+		return err
+	}
+	defer repo.Close()
+	from, err := repo.Resolve(ctx, base)
+	if err != nil {
+		return usage("--base %s: %w", base, err)
+	}
+	head, err := repo.Resolve(ctx, cmp.Or(a.rev, "HEAD"))
+	if err != nil {
+		return usage("--base %s: %w", base, err)
+	}
+	if from, err = repo.MergeBase(ctx, from, head); err != nil {
+		return usage("--base %s: %w", base, err)
+	}
+	before := *a
+	before.rev, before.commit = from.Commit, nil
+	_, was, err := before.want(ctx)
+	if err != nil {
+		return fmt.Errorf("--base %s: %w", base, err)
+	}
+	in.WantDigest, in.Base = in.Want.Digest(), was.State
+	want := reconcile.LeaveAlone(in.Want, in.Live.State, in.Organization.Unmanaged)
+	in.Want, _ = reconcile.Settle(want, in.Live.State, reconcile.Terms{At: in.At, Base: was.State, Drift: schema.Drift{Default: schema.DriftReport}})
+	return nil
 }
