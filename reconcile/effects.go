@@ -270,7 +270,7 @@ func (e *effects) near() map[schema.Address]bool {
 	senders := make(map[schema.Address][]schema.Address)
 	for _, s := range []schema.State{e.before, e.after} {
 		for _, r := range s {
-			for _, to := range targets(r) {
+			for _, to := range schema.Targets(r) {
 				senders[to] = append(senders[to], r.Key().Address())
 			}
 		}
@@ -296,19 +296,6 @@ func (e *effects) near() map[schema.Address]bool {
 		open = append(open, senders[a]...)
 	}
 	return near
-}
-
-// targets are where a resource sends mail on to.
-func targets(r schema.Resource) []schema.Address {
-	switch r := r.(type) {
-	case *schema.User:
-		return r.Forwarding.To
-	case *schema.Alias:
-		return r.To
-	case *schema.List:
-		return r.Members
-	}
-	return nil
 }
 
 // without returns what is in a and not in b.

@@ -88,6 +88,20 @@ func Clone(r Resource) Resource {
 	return nil
 }
 
+// Targets are where a resource sends mail on to: a user's forwardings, an alias's
+// targets, a list's members.
+func Targets(r Resource) []Address {
+	switch r := r.(type) {
+	case *User:
+		return r.Forwarding.To
+	case *Alias:
+		return r.To
+	case *List:
+		return r.Members
+	}
+	return nil
+}
+
 // Normalize puts the sets of a resource in order, in place, so that two ways
 // to write one value are equal.
 func Normalize(r Resource) {

@@ -133,7 +133,7 @@ func (w *Want) refersTo(names map[string]bool) bool {
 		}
 	}
 	for _, r := range w.State {
-		if slices.ContainsFunc(targets(r), is) {
+		if slices.ContainsFunc(schema.Targets(r), is) {
 			return true
 		}
 		if u, ok := r.(*schema.User); ok && slices.ContainsFunc(u.Permissions.SendAs, is) {
@@ -169,14 +169,14 @@ func (w *Want) refersWell(d *schema.Declaration) bool {
 func (w *Want) circular(d *schema.Declaration) bool {
 	for _, key := range keysOf(d) {
 		start := w.State.Find(key)
-		if len(targets(start)) == 0 && d.Body.At("forwarding.to") == nil {
+		if len(schema.Targets(start)) == 0 && d.Body.At("forwarding.to") == nil {
 			continue
 		}
 		if w.doubts.forwards {
 			return true // perhaps: nobody knows what is declared
 		}
 		passed := make(map[schema.Address]bool)
-		for open := slices.Clone(targets(start)); len(open) > 0; {
+		for open := slices.Clone(schema.Targets(start)); len(open) > 0; {
 			a := open[len(open)-1]
 			open = open[:len(open)-1]
 			if string(a) == key.Name {
@@ -184,22 +184,9 @@ func (w *Want) circular(d *schema.Declaration) bool {
 			}
 			if !passed[a] {
 				passed[a] = true
-				open = append(open, targets(w.at(string(a)))...)
+				open = append(open, schema.Targets(w.at(string(a)))...)
 			}
 		}
 	}
 	return false
-}
-
-// targets are where a resource sends mail on to.
-func targets(r schema.Resource) []schema.Address {
-	switch r := r.(type) {
-	case *schema.User:
-		return r.Forwarding.To
-	case *schema.Alias:
-		return r.To
-	case *schema.List:
-		return r.Members
-	}
-	return nil
 }
