@@ -216,6 +216,8 @@ func TestPause(t *testing.T) {
 		w.is("bruno", "name", "none")
 		w.is("carla", "name", "Carla")
 		w.inForce(second, agent.StateWaiting)
+		w.pass(5 * time.Minute)
+		w.inForce(second, agent.StateWaiting)
 		w.stop()
 		w.start()
 		w.is("bruno", "name", "none")
@@ -225,6 +227,15 @@ func TestPause(t *testing.T) {
 		w.pass(time.Hour)
 		w.is("bruno", "name", "Bruno")
 		w.inForce(second, "")
+		last := w.told()[len(w.told())-1]
+		for _, r := range w.told() {
+			if r.Verdict != nil {
+				last = r
+			}
+		}
+		if last.Verdict == nil || last.Verdict.State != agent.StateApplied || last.Run == 0 {
+			t.Errorf("that the rest was carried out is not told: %+v", last.Verdict)
+		}
 	})
 }
 

@@ -135,7 +135,9 @@ func (p *pass) consider(ctx context.Context, head Revision) error {
 	h := &p.hand
 	switch {
 	case h.force != nil && h.force.ID == head.ID:
-		h.newest, h.verdict = nil, Verdict{}
+		if h.newest = nil; h.verdict.Revision.ID != head.ID {
+			h.verdict = Verdict{}
+		}
 		return nil
 	case h.newest != nil && h.newest.ID == head.ID:
 		return nil

@@ -163,8 +163,10 @@ func (p *pass) carryOut(ctx context.Context, o outcome) error {
 		h.plan = o.plan
 	}
 	if newer {
-		h.force, h.newest, h.verdict = o.commit, nil, Verdict{}
+		h.force, h.newest = o.commit, nil
 		h.since, h.run = at, run
+	}
+	if newer || h.verdict.Revision.ID == o.ID { // and not while another one is wrong or refused
 		p.judge(Verdict{Revision: o.Revision, State: applied(whole)})
 	}
 	h.runs = append([]reconcile.Run{{ID: run, At: at, Actor: actor, Revision: o.ID, Plan: o.plan.ID, Summary: o.plan.Summary, Counts: o.plan.Counts, Whole: whole, LiveUsers: users(h.live.State)}}, h.runs...)
