@@ -20,6 +20,8 @@ import (
 
 	"mailops/reconcile/agent"
 	"mailops/reconcile/git"
+
+	"mailops/reconcile/preview"
 )
 
 // errAgent says that the agent cannot be asked.
@@ -215,23 +217,23 @@ func (a *app) askAgent(ctx context.Context, at, tokenFile string) error {
 // printAgent says how an agent stands, in the words of its page.
 func (a *app) printAgent(s agent.Status) error {
 	if s.InForce != nil {
-		fmt.Fprintf(a.out, "in force  %s %s, since %s\n", short(s.InForce.ID), plain(s.InForce.Subject), shown(s.InForce.Since, s.Timezone))
+		fmt.Fprintf(a.out, "in force  %s %s, since %s\n", short(s.InForce.ID), preview.Plain(s.InForce.Subject), shown(s.InForce.Since, s.Timezone))
 	}
 	if v := s.Verdict; v != nil {
-		fmt.Fprintf(a.out, "newest    %s %s: %s\n", short(v.Revision.ID), plain(v.Revision.Subject), v.State)
+		fmt.Fprintf(a.out, "newest    %s %s: %s\n", short(v.Revision.ID), preview.Plain(v.Revision.Subject), v.State)
 		if len(v.Problems) > 0 {
 			a.printProblems(a.out, v.Problems)
 		}
 		a.printFindings(a.out, v.Findings)
 		if v.Text != "" {
-			fmt.Fprintln(a.out, " ", plain(v.Text))
+			fmt.Fprintln(a.out, " ", preview.Plain(v.Text))
 		}
 	}
 	if s.Error != "" {
 		return fmt.Errorf("the agent could not do everything: %s", s.Error)
 	}
 	for _, h := range s.Waiting {
-		fmt.Fprintf(a.out, "waits     %s (%s) %s\n", h.Key, h.Why, plain(h.Reason))
+		fmt.Fprintf(a.out, "waits     %s (%s) %s\n", h.Key, h.Why, preview.Plain(h.Reason))
 	}
 	for _, d := range s.Drift {
 		fmt.Fprintf(a.out, "drift     %s (%s)\n", d.Key, d.Why)

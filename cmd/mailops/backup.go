@@ -17,6 +17,8 @@ import (
 	"mailops/schema"
 	"mailops/schema/load"
 	"mailops/schema/resolve"
+
+	"mailops/reconcile/preview"
 )
 
 // backupFlags are the flags of mailops backup.
@@ -149,7 +151,7 @@ func (a *app) takeBackup(ctx context.Context, s reconcile.Store, o backup.Option
 	// Also when this run is interrupted, the state is told.
 	marked := backup.Mark(context.WithoutCancel(ctx), s, o.Address, state)
 	for _, odd := range run.Odd {
-		fmt.Fprintf(a.err, "mailops: backup of %s: %s\n", o.Address, plain(odd))
+		fmt.Fprintf(a.err, "mailops: backup of %s: %s\n", o.Address, preview.Plain(odd))
 	}
 	if err != nil {
 		return errors.Join(fmt.Errorf("back up %s: %w", o.Address, err), marked)

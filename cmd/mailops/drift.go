@@ -14,6 +14,8 @@ import (
 	"mailops/schema"
 	"mailops/schema/resolve"
 	"mailops/schema/track"
+
+	"mailops/reconcile/preview"
 )
 
 func organizationOf(d *schema.Declarations) (schema.Organization, schema.Problems) {
@@ -172,7 +174,7 @@ func (a *app) printDrift(lines []driftLine) {
 	for _, l := range lines {
 		who := ""
 		if l.By != "" {
-			who += " by " + plain(l.By)
+			who += " by " + preview.Plain(l.By)
 		}
 		if l.At != nil {
 			who += " at " + l.At.UTC().Format(time.DateTime+" UTC")
@@ -182,7 +184,7 @@ func (a *app) printDrift(lines []driftLine) {
 			if l.Op != reconcile.OpUpdate {
 				break
 			}
-			want, live := fieldText(reconcile.FieldChange{Path: f.Path, Before: f.After, After: f.Before})
+			want, live := preview.Sides(reconcile.FieldChange{Path: f.Path, Before: f.After, After: f.Before})
 			fmt.Fprintf(a.out, "    %s  %s → %s\n", f.Path, want, live)
 		}
 	}
@@ -225,7 +227,7 @@ func (a *app) adopt(ctx context.Context, w *resolve.Want, live schema.State, cha
 	}
 	for _, c := range changes {
 		if why := adoption.Left[c.Key]; why != "" {
-			fmt.Fprintf(a.out, "left     %s: %s\n", c.Key, plain(why))
+			fmt.Fprintf(a.out, "left     %s: %s\n", c.Key, preview.Plain(why))
 		}
 	}
 	if len(adoption.Left) > 0 {

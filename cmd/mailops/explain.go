@@ -12,6 +12,8 @@ import (
 	"mailops/schema"
 	"mailops/schema/load"
 	"mailops/schema/resolve"
+
+	"mailops/reconcile/preview"
 )
 
 func (a *app) explainCommand() *cobra.Command {
@@ -166,9 +168,9 @@ const (
 )
 
 func (a *app) printExplained(f explained, isLive, long bool) {
-	before, after := fieldText(reconcile.FieldChange{Path: f.Field, Before: f.Live, After: f.Value})
+	before, after := preview.Sides(reconcile.FieldChange{Path: f.Field, Before: f.Live, After: f.Value})
 	if f.Field == "password" {
-		before, after = secretText(f.Live), secretText(f.Value)
+		before, after = preview.Value(f.Field, f.Live), preview.Value(f.Field, f.Value)
 	}
 	if !long {
 		at := ""
@@ -189,9 +191,9 @@ func (a *app) printExplained(f explained, isLive, long bool) {
 		if i == len(f.Chain)-1 {
 			verb = "set by   "
 		}
-		fmt.Fprintf(a.out, "  %s %s: %s\n", verb, f.Chain[i].Origin, plain(f.Chain[i].Value))
+		fmt.Fprintf(a.out, "  %s %s: %s\n", verb, f.Chain[i].Origin, preview.Plain(f.Chain[i].Value))
 		if c := f.SetBy; c != nil && i == len(f.Chain)-1 {
-			fmt.Fprintf(a.out, "            by %s on %s, in %s %q\n", plain(c.Author), c.Date, c.Commit[:12], plain(c.Subject))
+			fmt.Fprintf(a.out, "            by %s on %s, in %s %q\n", preview.Plain(c.Author), c.Date, c.Commit[:12], preview.Plain(c.Subject))
 		}
 	}
 	if isLive {
@@ -199,13 +201,6 @@ func (a *app) printExplained(f explained, isLive, long bool) {
 	} else {
 		fmt.Fprintln(a.out, "  live      not there yet")
 	}
-}
-
-func secretText(v schema.Value) string {
-	if v == "" {
-		return "none"
-	}
-	return "(set)"
 }
 
 func (a *app) printObserved(o schema.Observed) {

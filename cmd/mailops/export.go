@@ -6,7 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"mailops/reconcile"
+	"mailops/reconcile/preview"
 	"mailops/schema"
 )
 
@@ -81,8 +81,8 @@ func cell(f schema.Field, v schema.Value) string {
 	if v == "" {
 		return ""
 	}
-	if text := structText(reconcile.FieldChange{Path: f.Path}, v); text != "" {
-		return text
+	if strings.HasPrefix(string(v), "{") {
+		return preview.Value(f.Path, v)
 	}
 	return strings.ReplaceAll(v.Text(), ", ", " ")
 }

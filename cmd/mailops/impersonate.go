@@ -14,6 +14,8 @@ import (
 	"mailops/reconcile"
 	"mailops/schema"
 	"mailops/schema/load"
+
+	"mailops/reconcile/preview"
 )
 
 func (a *app) impersonateCommand() *cobra.Command {
@@ -184,7 +186,7 @@ func (a *app) printGrants(grants []reconcile.Grant) error {
 		if !g.Until.After(a.now()) {
 			until += " (ended)"
 		}
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", g.Name, g.Target, until, cmp.Or(g.By, "-"), plain(g.Reason))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", g.Name, g.Target, until, cmp.Or(g.By, "-"), preview.Plain(g.Reason))
 	}
 	return w.Flush()
 }

@@ -12,6 +12,8 @@ import (
 
 	"mailops/reconcile"
 	"mailops/schema/load"
+
+	"mailops/reconcile/preview"
 )
 
 func (a *app) pauseCommand() *cobra.Command {
@@ -163,7 +165,7 @@ func (a *app) printPauses(pauses reconcile.Pauses) error {
 	w := tabwriter.NewWriter(a.out, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(w, "PAUSED\tUNTIL\tBY\tREASON")
 	for _, p := range pauses {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", scopeText(p.Scope), p.Until.UTC().Format(time.DateTime+" UTC"), cmp.Or(plain(p.By), "-"), plain(p.Reason))
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\n", scopeText(p.Scope), p.Until.UTC().Format(time.DateTime+" UTC"), cmp.Or(preview.Plain(p.By), "-"), preview.Plain(p.Reason))
 	}
 	return w.Flush()
 }

@@ -10,6 +10,8 @@ import (
 	"mailops/reconcile"
 	"mailops/schema"
 	"mailops/schema/resolve"
+
+	"mailops/reconcile/preview"
 )
 
 // A planView is a plan and what its text form needs beside it.
@@ -44,9 +46,9 @@ func (a *app) paint(stream io.Writer, colour, text string) string {
 // printProblems shows every problem with its hint, and how many there are.
 func (a *app) printProblems(w io.Writer, problems schema.Problems) {
 	for _, p := range problems {
-		fmt.Fprintln(w, a.paint(w, red, plain(p.String())))
+		fmt.Fprintln(w, a.paint(w, red, preview.Plain(p.String())))
 		if p.Hint != "" {
-			fmt.Fprintln(w, "  hint:", plain(p.Hint))
+			fmt.Fprintln(w, "  hint:", preview.Plain(p.Hint))
 		}
 	}
 	fmt.Fprintf(w, "%s; `mailops explain RULE` tells what a rule is for\n", count(len(problems), "problem"))
@@ -129,7 +131,7 @@ func (a *app) printEffects(effects []reconcile.Effect, refused bool) {
 	fmt.Fprintf(a.out, "\n%s\n", a.paint(a.out, bold, title))
 	for _, e := range effects {
 		m := marks[e.Severity]
-		fmt.Fprintf(a.out, "  %s %s\n", a.paint(a.out, m.colour, m.mark), plain(e.Text))
+		fmt.Fprintf(a.out, "  %s %s\n", a.paint(a.out, m.colour, m.mark), preview.Plain(e.Text))
 	}
 }
 
@@ -146,7 +148,7 @@ func (a *app) printFindings(w io.Writer, findings []reconcile.Finding) {
 		case f.Severity == reconcile.Refuse:
 			note = "\n      nothing lifts this: change the declarations, or leave the resource out with --exclude"
 		}
-		fmt.Fprintf(w, "  %s %s: %s%s\n", a.paint(w, m.colour, m.mark), f.Rule, plain(f.Text), note)
+		fmt.Fprintf(w, "  %s %s: %s%s\n", a.paint(w, m.colour, m.mark), f.Rule, preview.Plain(f.Text), note)
 	}
 }
 
@@ -171,7 +173,7 @@ var ops = map[reconcile.Op]struct{ mark, colour, past string }{
 
 func (a *app) printChange(v planView, c *reconcile.Change, width int) {
 	op := ops[c.Op]
-	fmt.Fprintf(a.out, "  %s %s\n", a.paint(a.out, op.colour, op.mark), plain(headline(v, c)))
+	fmt.Fprintf(a.out, "  %s %s\n", a.paint(a.out, op.colour, op.mark), preview.Plain(headline(v, c)))
 	if c.Op != reconcile.OpUpdate && !v.full {
 		return
 	}
@@ -195,7 +197,7 @@ const narrow = 32
 // sides prints what a field was and will be; only the one of them that there is
 // when the resource comes or goes.
 func sides(op reconcile.Op, f reconcile.FieldChange) string {
-	before, after := fieldText(f)
+	before, after := preview.Sides(f)
 	switch {
 	case op == reconcile.OpCreate:
 		return after

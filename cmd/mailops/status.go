@@ -10,6 +10,8 @@ import (
 
 	"mailops/reconcile"
 	"mailops/schema"
+
+	"mailops/reconcile/preview"
 )
 
 // A ledgerStatus is what status says: all of it from the store.
@@ -92,7 +94,7 @@ func (a *app) printStanding(s ledgerStatus, org schema.Organization) error {
 	if s.Whole == nil {
 		line("in force", "nothing yet")
 	} else {
-		line("in force", "%s, since %s (run %d, by %s)", short(s.Whole.Revision), shown(s.Whole.At, org.Timezone), s.Whole.ID, cmp.Or(plain(s.Whole.Actor), "-"))
+		line("in force", "%s, since %s (run %d, by %s)", short(s.Whole.Revision), shown(s.Whole.At, org.Timezone), s.Whole.ID, cmp.Or(preview.Plain(s.Whole.Actor), "-"))
 	}
 	if s.Last != nil && (s.Whole == nil || s.Last.ID != s.Whole.ID) {
 		line("last run", "run %d, %s, at %s: not all that it asks for is live", s.Last.ID, short(s.Last.Revision), shown(s.Last.At, org.Timezone))

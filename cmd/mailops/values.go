@@ -1,18 +1,10 @@
 package main
 
 import (
-	"cmp"
-	"encoding/json"
 	"fmt"
-	"slices"
-	"strconv"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
-
-	"mailops/reconcile"
-	"mailops/schema"
 )
 
 // count prints a number and a noun.
@@ -39,113 +31,4 @@ func shown(t time.Time, timezone string) string {
 
 func pad(s string, width int) string {
 	return s + strings.Repeat(" ", max(0, width-utf8.RuneCountInString(s)))
-}
-
-// plain shows control characters as escapes: what a repository or a store holds
-// cannot paint on a terminal, move its cursor, or turn the way it writes.
-func plain(s string) string {
-	hidden := func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r) }
-	if !strings.ContainsFunc(s, hidden) {
-		return s
-	}
-	var b strings.Builder
-	for _, r := range s {
-		if hidden(r) {
-			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
-		} else {
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
-}
-
-// fieldText prints the two sides of a field. A secret shows only that it
-// changes; of a list that grows and shrinks, only what comes and goes.
-func fieldText(f reconcile.FieldChange) (before, after string) {
-	before, after = fieldSides(f)
-	return plain(before), plain(after)
-}
-
-func fieldSides(f reconcile.FieldChange) (before, after string) {
-	if f.Path == "password" {
-		if f.Before != "" && f.After != "" {
-			return "(set)", "(changed)"
-		}
-		return secretText(f.Before), secretText(f.After)
-	}
-	if strings.HasPrefix(string(f.Before+f.After), "[") && f.Before != "" && f.After != "" {
-		return listText(f.Before.Strings(), f.After.Strings())
-	}
-	return cmp.Or(structText(f, f.Before), f.Before.Text()), cmp.Or(structText(f, f.After), f.After.Text())
-}
-
-// listText shows the elements that differ, and how many there are.
-func listText(before, after []string) (string, string) {
-	const all = 3 // elements that are shown whole
-	if len(before) <= all && len(after) <= all {
-		return strings.Join(before, ", "), strings.Join(after, ", ")
-	}
-	var parts []string
-	for _, s := range after {
-		if !slices.Contains(before, s) {
-			parts = append(parts, "+"+s)
-		}
-	}
-	for _, s := range before {
-		if !slices.Contains(after, s) {
-			parts = append(parts, "-"+s)
-		}
-	}
-	if len(parts) == 0 {
-		return strings.Join(before, ", "), strings.Join(after, ", ")
-	}
-	return fmt.Sprint(len(before)), fmt.Sprintf("%d (%s)", len(after), strings.Join(parts, ", "))
-}
-
-// structText prints access hours and travel mode, the two fields that are
-// structures, as a person would say them; "" for any other value.
-func structText(f reconcile.FieldChange, v schema.Value) string {
-	switch {
-	case strings.HasSuffix(f.Path, "accessHours") && v == "":
-		return "unrestricted"
-	case !strings.HasPrefix(string(v), "{"):
-		return ""
-	}
-	var travel schema.TravelMode
-	if json.Unmarshal([]byte(v), &travel) == nil && travel.Until != "" {
-		return "until " + travel.Until
-	}
-	var hours schema.AccessHours
-	if json.Unmarshal([]byte(v), &hours) != nil {
-		return ""
-	}
-	return hoursText(&hours)
-}
-
-// hoursText prints hours with equal days together: mon-fri 09:00-17:00.
-func hoursText(h *schema.AccessHours) string {
-	var parts []string
-	days := h.Days()
-	for i := 0; i < len(days); {
-		j := i + 1
-		for j < len(days) && slices.Equal(*days[i], *days[j]) {
-			j++
-		}
-		name := schema.Weekdays[i]
-		if j-i > 1 {
-			name += "-" + schema.Weekdays[j-1]
-		}
-		if len(*days[i]) > 0 {
-			hours := make([]string, len(*days[i]))
-			for k, w := range *days[i] {
-				hours[k] = w.String()
-			}
-			parts = append(parts, name+" "+strings.Join(hours, " "))
-		}
-		i = j
-	}
-	if len(parts) == 0 {
-		parts = []string{"always closed"}
-	}
-	return strings.Join(parts, ", ") + " (" + h.Timezone + ")"
 }

@@ -162,7 +162,7 @@ func TestDriftAndTrouble(t *testing.T) {
 func TestSecrets(t *testing.T) {
 	v := agent.Verdict{Revision: revision, State: agent.StateApplied}
 	s, lines := told(t, report{Report: agent.Report{Result: agent.ResultApplied, Run: 7, Newer: true, Plan: plan(reconcile.FieldChange{Path: "password", Before: `"sha256:aa"`, After: `"sha256:bb"`}), Revision: revision, Verdict: &v}})
-	if text := strings.Join(append(lines, s.comments...), "\n"); strings.Contains(text, "sha256") || !strings.Contains(text, "password \\(changed\\)") {
+	if text := strings.Join(append(lines, s.comments...), "\n"); strings.Contains(text, "sha256") || !strings.Contains(text, "password \\(set\\) → \\(changed\\)") {
 		t.Errorf("told\n%s", text)
 	}
 }

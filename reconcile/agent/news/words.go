@@ -6,6 +6,7 @@ import (
 
 	"mailops/reconcile"
 	"mailops/reconcile/agent"
+	"mailops/reconcile/preview"
 )
 
 // title says in one line what is wrong with a commit.
@@ -115,10 +116,8 @@ func changeLine(c *reconcile.Change, drift bool) string {
 }
 
 func fieldText(f reconcile.FieldChange) string {
-	if f.Path == "password" {
-		return "password (changed)"
-	}
-	return fmt.Sprintf("%s %s → %s", f.Path, f.Before.Text(), f.After.Text())
+	before, after := preview.Sides(f)
+	return fmt.Sprintf("%s %s → %s", f.Path, before, after)
 }
 
 // driftLines are what drifts now and is not taken back.

@@ -1,10 +1,6 @@
 package web
 
 import (
-	"cmp"
-	"encoding/json"
-	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"mailops/reconcile"
+	"mailops/reconcile/preview"
 	"mailops/schema"
 )
 
@@ -116,102 +113,14 @@ func (c clock) exact(t time.Time) stamp {
 	return s
 }
 
-// sides prints what a field was and will be. A secret shows only that it
-// changes; of a list that grows and shrinks, only what comes and goes.
+// sides prints what a field was and will be.
 func sides(f reconcile.FieldChange) (before, after string) {
-	switch {
-	case f.Path == "password" && f.Before != "" && f.After != "":
-		return "(set)", "(changed)"
-	case f.Path == "password":
-		return valueOf(f.Path, f.Before), valueOf(f.Path, f.After)
-	case strings.HasPrefix(string(f.Before), "[") && strings.HasPrefix(string(f.After), "["):
-		before, after = lists(f.Before.Strings(), f.After.Strings())
-		return cut(before, valueText), cut(after, valueText)
-	}
-	return valueOf(f.Path, f.Before), valueOf(f.Path, f.After)
+	before, after = preview.Sides(f)
+	return cut(before, valueText), cut(after, valueText)
 }
 
-// valueOf prints one value as people know it from plans.
-func valueOf(path string, v schema.Value) string {
-	if path == "password" {
-		if v == "" {
-			return "none"
-		}
-		return "(set)"
-	}
-	return cut(cmp.Or(structText(path, v), v.Text()), valueText)
-}
-
-// lists shows the elements that differ, and how many there are.
-func lists(before, after []string) (string, string) {
-	const all = 3 // elements that are shown whole
-	var parts []string
-	for _, s := range without(after, before) {
-		parts = append(parts, "+"+s)
-	}
-	for _, s := range without(before, after) {
-		parts = append(parts, "-"+s)
-	}
-	if len(parts) == 0 || len(before) <= all && len(after) <= all {
-		return strings.Join(before, ", "), strings.Join(after, ", ")
-	}
-	return number(len(before)), number(len(after)) + " (" + strings.Join(parts, ", ") + ")"
-}
-
-func without(a, b []string) []string {
-	in := make(map[string]bool, len(b))
-	for _, s := range b {
-		in[s] = true
-	}
-	return slices.DeleteFunc(slices.Clone(a), func(s string) bool { return in[s] })
-}
-
-// structText prints access hours and travel mode, the two fields that are
-// structures, as a person would say them; "" for any other value.
-func structText(path string, v schema.Value) string {
-	switch {
-	case strings.HasSuffix(path, "accessHours") && v == "":
-		return "unrestricted"
-	case !strings.HasPrefix(string(v), "{"):
-		return ""
-	}
-	var travel schema.TravelMode
-	if json.Unmarshal([]byte(v), &travel) == nil && travel.Until != "" {
-		return "until " + travel.Until
-	}
-	var hours schema.AccessHours
-	if json.Unmarshal([]byte(v), &hours) != nil {
-		return ""
-	}
-	return hoursText(&hours)
-}
-
-// hoursText prints hours with equal days together: mon-fri 09:00-17:00.
-func hoursText(h *schema.AccessHours) string {
-	var parts []string
-	days := h.Days()
-	for i := 0; i < len(days); {
-		j := i + 1
-		for j < len(days) && slices.Equal(*days[i], *days[j]) {
-			j++
-		}
-		name := schema.Weekdays[i]
-		if j-i > 1 {
-			name += "-" + schema.Weekdays[j-1]
-		}
-		for k, w := range *days[i] {
-			if k > 0 {
-				name = ""
-			}
-			parts = append(parts, strings.TrimSpace(name+" "+w.String()))
-		}
-		i = j
-	}
-	if len(parts) == 0 {
-		parts = []string{"always closed"}
-	}
-	return fmt.Sprintf("%s (%s)", strings.Join(parts, ", "), h.Timezone)
-}
+// valueOf prints one value.
+func valueOf(path string, v schema.Value) string { return cut(preview.Value(path, v), valueText) }
 
 // kindWords are what people call the kinds.
 var kindWords = map[schema.Kind]string{schema.KindDomain: "domain", schema.KindUser: "user", schema.KindAlias: "alias", schema.KindList: "list"}
