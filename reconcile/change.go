@@ -125,26 +125,31 @@ func settleHeirs(changes []Change) {
 }
 
 func create(want schema.Resource) Change {
-	c := Change{Key: want.Key(), Op: OpCreate, Fields: []FieldChange{}}
+	c := Change{Key: want.Key(), Op: OpCreate}
 	if u, ok := want.(*schema.User); ok {
 		c.From = u.RenamedFrom
 	}
-	for _, f := range schema.Fields(c.Kind) {
-		if v := f.Get(want); v != "" {
-			c.Fields = append(c.Fields, FieldChange{Path: f.Path, After: v})
-		}
-	}
+	c.Fields = all(want, func(path string, v schema.Value) FieldChange { return FieldChange{Path: path, After: v} })
 	return c
 }
 
 func remove(live schema.Resource) Change {
-	c := Change{Key: live.Key(), Op: OpDelete, Version: schema.Version(live), Fields: []FieldChange{}}
-	for _, f := range schema.Fields(c.Kind) {
-		if v := f.Get(live); v != "" {
-			c.Fields = append(c.Fields, FieldChange{Path: f.Path, Before: v})
+	c := Change{Key: live.Key(), Op: OpDelete, Version: schema.Version(live)}
+	c.Fields = all(live, func(path string, v schema.Value) FieldChange { return FieldChange{Path: path, Before: v} })
+	return c
+}
+
+// all are the changes of every field that says something. They take no more
+// memory than they need: the first plan holds those of everybody.
+func all(r schema.Resource, change func(path string, v schema.Value) FieldChange) []FieldChange {
+	fields := schema.Fields(r.Key().Kind)
+	out := make([]FieldChange, 0, len(fields))
+	for _, f := range fields {
+		if v := f.Get(r); v != "" {
+			out = append(out, change(f.Path, v))
 		}
 	}
-	return c
+	return slices.Clone(out)
 }
 
 func update(live, want schema.Resource) (Change, bool) {

@@ -133,8 +133,11 @@ func Shrunk(live schema.State, runs []Run, guards schema.Guards) *Finding {
 }
 
 // A tally is what the guards count: the resources that changes delete, lock out
-// and update.
-type tally struct{ deletes, lockouts, updates []schema.Key }
+// and update, and in how many something is taken back.
+type tally struct {
+	deletes, lockouts, updates []schema.Key
+	drift                      int
+}
 
 // counted sorts changes by what they count as. A user whose mailbox is taken
 // over by a rename is not deleted.
@@ -142,6 +145,9 @@ func (c *check) counted() tally {
 	var t tally
 	for i := range c.changes {
 		d := &c.changes[i]
+		if slices.ContainsFunc(d.Fields, func(f FieldChange) bool { return f.Drift }) {
+			t.drift++
+		}
 		switch {
 		case d.Kind == schema.KindDomain:
 			continue
@@ -158,7 +164,7 @@ func (c *check) counted() tally {
 }
 
 func (t tally) counts() Counts {
-	return Counts{Deletes: len(t.deletes), Lockouts: len(t.lockouts), Updates: len(t.updates)}
+	return Counts{Deletes: len(t.deletes), Lockouts: len(t.lockouts), Updates: len(t.updates), Drift: t.drift}
 }
 
 // guards holds the numbers of a plan against those of one run, and with those of

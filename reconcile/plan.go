@@ -61,9 +61,10 @@ func Summarize(changes []Change) Summary {
 
 // Counts is what the guards count of a plan.
 type Counts struct {
-	Deletes  int `json:"deletes"`  // users, aliases and lists that go; a renamed user does not
-	Lockouts int `json:"lockouts"` // users who lose every way to sign in, or to send
-	Updates  int `json:"updates"`  // users, aliases and lists that change
+	Deletes  int `json:"deletes"`         // users, aliases and lists that go; a renamed user does not
+	Lockouts int `json:"lockouts"`        // users who lose every way to sign in, or to send
+	Updates  int `json:"updates"`         // users, aliases and lists that change
+	Drift    int `json:"drift,omitempty"` // resources in which something is taken back that nobody asked for
 }
 
 // Total is the number of changes.

@@ -28,6 +28,9 @@ func revisionOf(r git.Revision) Revision {
 	return Revision{ID: gitPrefix + r.Commit, Author: r.Author, Email: r.Email, At: r.Committed, Subject: r.Subject, own: r}
 }
 
+// Forget lets go of what the repository keeps in memory.
+func (g *Git) Forget() { g.Repo.Forget() }
+
 // own is what git knows of a revision.
 func (g *Git) own(ctx context.Context, r Revision) (git.Revision, error) {
 	if own, ok := r.own.(git.Revision); ok {

@@ -66,12 +66,21 @@ func (l *loop) run(ctx context.Context) error {
 		if len(causes) == 0 {
 			continue
 		}
-		const long = time.Second
+		const long = time.Second / 4
 		if l.turn(ctx, causes) > long {
-			debug.FreeOSMemory() // between looks an agent is small
+			l.rest()
 		}
 		l.triggers.answer()
 	}
+}
+
+// rest gives back the memory that a large look has taken: between looks an agent
+// is small.
+func (l *loop) rest() {
+	if s, ok := l.Source.(interface{ Forget() }); ok {
+		s.Forget()
+	}
+	debug.FreeOSMemory()
 }
 
 // follow pulls the trigger when the source has another revision. A source that

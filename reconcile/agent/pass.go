@@ -93,6 +93,7 @@ func (p *pass) recover(ctx context.Context, sourceErr error) error {
 	// still to be done.
 	last := runs[slices.IndexFunc(runs, func(r reconcile.Run) bool { return r.Revision == runs[i].Revision })].At
 	want, problems, err := h.tracker.Load(ctx, files, last.UTC().Truncate(time.Second))
+	h.tracker.Forget() // what was carried out needs no details
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -276,7 +277,7 @@ func (p *pass) readLedger(ctx context.Context, now time.Time) (err error) {
 	}
 	if !h.closed {
 		for _, run := range h.runs {
-			if now.Sub(run.At) >= time.Hour {
+			if now.Sub(run.At) >= time.Hour || run.Counts.Drift == 0 {
 				continue
 			}
 			full, err := p.store.Run(ctx, run.ID)

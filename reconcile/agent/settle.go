@@ -121,6 +121,7 @@ func (p *pass) planSettled(ctx context.Context, out *outcome, now time.Time) err
 	}
 	var err error
 	out.plan, err = reconcile.New(in)
+	h.tracker.Forget() // a large plan is carried out with its secrets alone in memory
 	return err
 }
 

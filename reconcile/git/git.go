@@ -161,5 +161,12 @@ func newRepository(o Options, src source, d dirs) *Repository {
 // Close lets go of open files. Nothing may be read after it.
 func (r *Repository) Close() error { return r.objects.close() }
 
+// Forget lets go of what is in memory to be fast. It is read again when it is
+// needed.
+func (r *Repository) Forget() {
+	r.trees.clear()
+	r.objects.forget()
+}
+
 // Objects is how many objects were read so far, whole or their sizes.
 func (r *Repository) Objects() int64 { return r.objects.reads.Load() }

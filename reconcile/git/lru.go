@@ -57,7 +57,7 @@ func (l *lru[K, V]) put(key K, value V, weight int64) {
 func (l *lru[K, V]) clear() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	clear(l.items)
+	l.items = make(map[K]*list.Element) // a cleared one would keep its size
 	l.order.Init()
 	l.weight = 0
 }

@@ -90,10 +90,18 @@ func (s *store) reset() error {
 		errs = append(errs, p.close())
 	}
 	s.packs, s.dirs, s.listed = nil, []string{s.dir}, false
-	s.cache.clear()
-	s.bases.clear()
+	s.forget()
 	s.damaged.Store(false)
 	return errors.Join(errs...)
+}
+
+// forget lets go of objects that were read.
+func (s *store) forget() {
+	s.cache.clear()
+	s.bases.clear()
+	s.sizeMu.Lock()
+	defer s.sizeMu.Unlock()
+	s.sizes = make(map[id]int64)
 }
 
 // prefixed returns the names of objects that begin with some digits: none, one,

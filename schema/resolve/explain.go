@@ -118,8 +118,8 @@ func (w *Want) implied(key schema.Key) []Layer {
 }
 
 // Origin returns where a field's effective value comes from; nil when nothing
-// sets it. Equal origins are one pointer: a plan that creates a hundred thousand
-// users of a few profiles holds few of them.
+// sets it. What comes to many from one place is one pointer: a plan that creates
+// a hundred thousand users of a few profiles holds few of those.
 func (w *Want) Origin(key schema.Key, path string) *schema.Origin {
 	var last word
 	if w.r.byKey[key] != nil {
@@ -132,10 +132,15 @@ func (w *Want) Origin(key schema.Key, path string) *schema.Origin {
 		return nil
 	}
 	origin := last.origin()
-	if w.r.origins[origin] == nil {
-		w.r.origins[origin] = &origin
+	if known := w.r.origins[origin]; known != nil {
+		return known
 	}
-	return w.r.origins[origin]
+	out := new(schema.Origin)
+	*out = origin
+	if origin.Via != "" { // what a resource says itself is its alone
+		w.r.origins[origin] = out
+	}
+	return out
 }
 
 // Declared returns the place of a resource's declaration; false when there is

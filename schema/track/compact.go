@@ -1,9 +1,11 @@
 package track
 
 import (
+	"slices"
 	"strings"
 
 	"mailops/schema"
+	"mailops/schema/resolve"
 )
 
 // compact copies a state into a few large pieces of memory. What a load leaves
@@ -24,6 +26,32 @@ func compact(s schema.State) schema.State {
 	out := make(schema.State, len(s))
 	for i, r := range s {
 		out[i] = c.resource(r)
+	}
+	return out
+}
+
+// together copies texts into one piece of memory.
+func together(texts []string) []string {
+	all := strings.Join(texts, "")
+	out := make([]string, len(texts))
+	for i, t := range texts {
+		out[i], all = all[:len(t)], all[len(t):]
+	}
+	return out
+}
+
+// compactTimed copies what changes by itself: the same few things happen to many.
+func compactTimed(timed map[schema.Address]resolve.Transition) map[schema.Address]resolve.Transition {
+	c := compactor{words: make(map[string]string)}
+	users := make([]string, 0, len(timed))
+	for user := range timed {
+		users = append(users, string(user))
+	}
+	out := make(map[schema.Address]resolve.Transition, len(timed))
+	for _, user := range together(users) {
+		t := timed[schema.Address(user)]
+		t.User, t.Reason = schema.Address(user), c.word(t.Reason)
+		out[t.User] = t
 	}
 	return out
 }
@@ -105,12 +133,12 @@ func (c *compactor) resource(r schema.Resource) schema.Resource {
 	case *schema.Alias:
 		c.aliases = append(c.aliases, *r)
 		a := &c.aliases[len(c.aliases)-1]
-		a.To = c.list(r.To)
+		a.To, a.Kind, a.APIVersion = c.list(r.To), schema.KindAlias, c.word(r.APIVersion)
 		out = a
 	case *schema.List:
 		c.lists = append(c.lists, *r)
 		l := &c.lists[len(c.lists)-1]
-		l.Members, l.Posting = c.list(r.Members), c.word(r.Posting)
+		l.Members, l.Posting, l.Kind, l.APIVersion = c.list(r.Members), c.word(r.Posting), schema.KindList, c.word(r.APIVersion)
 		out = l
 	default:
 		return r
@@ -133,20 +161,40 @@ func (c *compactor) list(from []schema.Address) []schema.Address {
 
 // shared lets a user have one copy, with others, of what many say.
 func (c *compactor) shared(u *schema.User) {
-	for _, w := range []*string{&u.Role, &u.Status, &u.AccountType, &u.Language, &u.Timezone, &u.MailAddOn.Backup, &u.Lock.MailAddOn, &u.APIVersion} {
+	u.Kind, u.APIVersion, u.RenamedFrom = schema.KindUser, c.word(u.APIVersion), schema.Address(c.word(string(u.RenamedFrom)))
+	u.Profiles = c.many(u.Profiles)
+	c.settings(&u.Settings)
+	u.Schedule = slices.Clone(u.Schedule)
+	for i := range u.Schedule {
+		e := &u.Schedule[i]
+		e.From, e.Until, e.Reason = c.word(e.From), c.word(e.Until), c.word(e.Reason)
+		e.Set.Forwarding.To, e.Set.Permissions.SendAs = c.addressed(e.Set.Forwarding.To), c.addressed(e.Set.Permissions.SendAs)
+		c.settings(&e.Set)
+	}
+}
+
+func (c *compactor) settings(s *schema.Settings) {
+	for _, w := range []*string{&s.Role, &s.Status, &s.AccountType, &s.Language, &s.Timezone, &s.MailAddOn.Backup, &s.Lock.MailAddOn} {
 		*w = c.word(*w)
 	}
-	u.Kind = schema.KindUser
-	u.Profiles = c.many(u.Profiles)
-	u.Permissions.TrustedNetworks = c.many(u.Permissions.TrustedNetworks)
-	if hours := u.Permissions.AccessHours; hours != nil {
+	s.Permissions.TrustedNetworks = c.many(s.Permissions.TrustedNetworks)
+	if hours := s.Permissions.AccessHours; hours != nil {
 		f, _ := schema.FieldAt(schema.KindUser, "permissions.accessHours")
-		key := string(f.Get(u))
+		key := string(f.Get(&schema.User{Settings: *s}))
 		if c.hours[key] == nil {
 			c.hours[key] = hours
 		}
-		u.Permissions.AccessHours = c.hours[key]
+		s.Permissions.AccessHours = c.hours[key]
 	}
+}
+
+// addressed are the addresses of a schedule's entry.
+func (c *compactor) addressed(list []schema.Address) []schema.Address {
+	list = slices.Clone(list)
+	for i, a := range list {
+		list[i] = schema.Address(c.word(string(a)))
+	}
+	return list
 }
 
 func (c *compactor) word(w string) string {

@@ -96,21 +96,23 @@ func Judge(ctx context.Context, policies []schema.Source, w *resolve.Want) (sche
 
 // keep takes from a whole load what a want keeps.
 func keep(decls *schema.Declarations, w *resolve.Want) *Want {
-	out := &Want{At: w.At, Organization: w.Organization, State: compact(w.State), Unset: w.Unset, Timed: w.Timed,
+	out := &Want{At: w.At, Organization: w.Organization, State: compact(w.State), Unset: w.Unset, Timed: compactTimed(w.Timed),
 		shared:   &schema.Declarations{Defaults: decls.Defaults, Policies: decls.Policies},
 		places:   make([]int32, len(w.State)),
 		versions: make([][16]byte, len(w.State))}
 	table := make(map[string]int32)
+	var files []string
 	for i, r := range w.State {
 		file := placeOf(w, r)
 		at, known := table[file]
 		if !known {
-			at = int32(len(out.files))
+			at = int32(len(files))
 			table[file] = at
-			out.files = append(out.files, strings.Clone(file))
+			files = append(files, file)
 		}
 		out.places[i] = at
 	}
+	out.files = together(files)
 	for _, d := range decls.All {
 		if isShared(d.Kind) {
 			out.shared.All = append(out.shared.All, d)

@@ -50,11 +50,15 @@ func verdictOf(r *agent.Report, s *agent.Status) (verdict, bool) {
 }
 
 func appliedComment(r *agent.Report, s *agent.Status) string {
+	const most = 200 // changes that a comment lists
 	lines := planLines(r.Plan)
-	for i := range r.Plan.Changes {
+	for i := range r.Plan.Changes[:min(most, len(r.Plan.Changes))] {
 		if line := changeLine(&r.Plan.Changes[i], false); line != "" {
 			lines = append(lines, line)
 		}
+	}
+	if more := len(r.Plan.Changes) - most; more > 0 {
+		lines = append(lines, fmt.Sprintf("and %d more changes: mailops history %d lists them", more, r.Run))
 	}
 	for _, h := range s.Waiting {
 		lines = append(lines, fmt.Sprintf("waits: %s (%s) %s", h.Key, h.Why, h.Reason))

@@ -44,7 +44,10 @@ func (d *Desk) Ran(r agent.Report, s *agent.Status) {
 			d.Notifier.Tell(e)
 		}
 	}
-	if v, ok := verdictOf(&r, s); ok && d.Forge != nil {
+	if d.Forge == nil {
+		return
+	}
+	if v, ok := verdictOf(&r, s); ok {
 		select {
 		case d.queue <- v:
 		default:

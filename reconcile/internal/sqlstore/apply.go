@@ -13,8 +13,8 @@ import (
 // rolls back: nothing but the staging table is written before every touched row
 // was read, so a conflict changed nothing, and a fault may have.
 //
-// The number of statements does not depend on the number of changes: keys are
-// staged, rows read and written in sets.
+// The number of statements does not depend on the number of changes but by one
+// for every few thousand: keys are staged, rows read and written in sets.
 func Apply(c Conn, d Dialect, b reconcile.Batch, token string) (int64, error) {
 	if err := fence(c, d, b.Epoch); err != nil {
 		return 0, err
@@ -33,6 +33,7 @@ func Apply(c Conn, d Dialect, b reconcile.Batch, token string) (int64, error) {
 	if err := a.write(); err != nil {
 		return 0, err
 	}
+	a.inserts, a.updates, a.early = nil, nil, nil // written: the first apply holds everybody in them
 	return a.record(token)
 }
 

@@ -21,13 +21,20 @@ func (a *apply) record(token string) (int64, error) {
 	ledger := make(pile)
 	err = ledger.add("mailops_run", b.At.UTC().Format(time.RFC3339Nano), b.Actor, b.Revision, b.Plan, b.Undoes, users,
 		int64(sum.Create), int64(sum.Update), int64(sum.Delete), token,
-		int64(b.Counts.Deletes), int64(b.Counts.Lockouts), int64(b.Counts.Updates), b.Whole, id)
+		int64(b.Counts.Deletes), int64(b.Counts.Lockouts), int64(b.Counts.Updates), int64(b.Counts.Drift), b.Whole, id)
 	if err != nil {
 		return 0, fmt.Errorf("record the run: %w", err)
 	}
+	const some = 5_000 // before-images in memory: the first apply has one of everybody
 	for i := range a.steps {
 		if err := a.recordStep(ledger, id, int64(i), &a.steps[i]); err != nil {
 			return 0, fmt.Errorf("record the change of %s: %w", a.steps[i].change.Key, err)
+		}
+		if i%some == some-1 {
+			if err := ledger.write(a, false); err != nil {
+				return 0, err
+			}
+			clear(ledger)
 		}
 	}
 	return id, ledger.write(a, false)
@@ -62,7 +69,7 @@ func Committed(c Conn, token string) (int64, error) {
 }
 
 // counted are the columns of what the guards counted.
-const counted = "guard_deletes, guard_lockouts, guard_updates, whole"
+const counted = "guard_deletes, guard_lockouts, guard_updates, guard_drift, whole"
 
 const selectRun = "SELECT id, at, actor, revision, plan, undoes, live_users, creates, updates, deletes, " + counted + " FROM mailops_run"
 
@@ -150,11 +157,11 @@ func loadRun(v []any) (reconcile.Run, error) {
 	r.ID, _ = v[0].(int64)
 	r.Undoes, _ = v[5].(int64)
 	for i, count := range []*int{&r.LiveUsers, &r.Summary.Create, &r.Summary.Update, &r.Summary.Delete,
-		&r.Counts.Deletes, &r.Counts.Lockouts, &r.Counts.Updates} {
+		&r.Counts.Deletes, &r.Counts.Lockouts, &r.Counts.Updates, &r.Counts.Drift} {
 		n, _ := v[6+i].(int64)
 		*count = int(n)
 	}
-	whole, _ := v[13].(int64)
+	whole, _ := v[14].(int64)
 	r.Whole = whole == 1
 	var err error
 	if r.At, err = time.Parse(time.RFC3339Nano, text(v[1])); err != nil {

@@ -5,6 +5,7 @@
 ALTER TABLE mailops_run ADD COLUMN guard_deletes @INT@ NOT NULL DEFAULT 0;
 ALTER TABLE mailops_run ADD COLUMN guard_lockouts @INT@ NOT NULL DEFAULT 0;
 ALTER TABLE mailops_run ADD COLUMN guard_updates @INT@ NOT NULL DEFAULT 0;
+ALTER TABLE mailops_run ADD COLUMN guard_drift @INT@ NOT NULL DEFAULT 0;
 -- 1: all that the revision asks for is live after it.
 ALTER TABLE mailops_run ADD COLUMN whole @INT@ NOT NULL DEFAULT 0;
 CREATE INDEX mailops_run_at ON mailops_run ((substr(at, 1, 19)));
