@@ -14,10 +14,12 @@ import (
 	"os/signal"
 	"strconv"
 	"strings"
+	"time"
 )
 
 const manual = `bench generate [-users N] DIR                       write an organization of N users into DIR, a new folder
 bench floor DIR                                     read the YAML below DIR and do nothing with it
+bench agent [-users N] [-commits N] [-idle TIME] [-mailops PATH] [-dir DIR]   measure an agent
 bench run [-users N,N,...] [-mailops PATH] [-dir DIR]   generate, measure, and print a table
 `
 
@@ -53,17 +55,31 @@ func command(ctx context.Context, args []string, out io.Writer) error {
 		n, err := floor(dir)
 		fmt.Fprintln(out, n, "documents")
 		return err
+	case "agent":
+		users := flags.Int("users", 100_000, "how many users")
+		commits := flags.Int("commits", 20, "how many commits")
+		idle := flags.Duration("idle", 3*time.Minute, "how long to leave it alone")
+		b := bench{log: os.Stderr}
+		b.flags(flags)
+		if err := flags.Parse(args[1:]); err != nil {
+			return err
+		}
+		return b.agent(ctx, out, *users, *commits, *idle)
 	case "run":
 		sizes := flags.String("users", "1000,10000,100000", "how many users, one organization for each number")
 		b := bench{log: os.Stderr}
-		flags.StringVar(&b.mailops, "mailops", "", "the program to measure (default: built from this module)")
-		flags.StringVar(&b.dir, "dir", "", "where the organizations are written (default: a temporary folder)")
+		b.flags(flags)
 		if err := flags.Parse(args[1:]); err != nil {
 			return err
 		}
 		return b.run(ctx, out, *sizes)
 	}
 	return fmt.Errorf("there is no command %q:\n%s", args[0], manual)
+}
+
+func (b *bench) flags(flags *flag.FlagSet) {
+	flags.StringVar(&b.mailops, "mailops", "", "the program to measure (default: built from this module)")
+	flags.StringVar(&b.dir, "dir", "", "where the organizations are written (default: a temporary folder)")
 }
 
 // folder parses a command line that ends with one folder.

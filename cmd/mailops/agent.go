@@ -80,6 +80,9 @@ func (a *app) runAgent(ctx context.Context, f agentFlags) error {
 	if err != nil {
 		return err
 	}
+	if c, ok := source.(io.Closer); ok {
+		defer c.Close() // it was only read
+	}
 	host, err := os.Hostname()
 	if err != nil {
 		return err

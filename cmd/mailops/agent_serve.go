@@ -53,6 +53,9 @@ func (a *app) serve(ctx context.Context, f serverFlags, ag *agent.Agent, told *o
 		return nil, err
 	}
 	metrics := web.NewMetrics(version(), ag.Queue)
+	if g, ok := ag.Source.(*agent.Git); ok {
+		metrics.Objects(g.Repo.Objects)
+	}
 	told.add(metrics)
 	hooks, err := f.webhooks(ag, metrics, log)
 	if err != nil {

@@ -31,6 +31,9 @@ func revisionOf(r git.Revision) Revision {
 // Forget lets go of what the repository keeps in memory.
 func (g *Git) Forget() { g.Repo.Forget() }
 
+// Close lets go of the repository. An agent that runs on it has ended before.
+func (g *Git) Close() error { return g.Repo.Close() }
+
 // own is what git knows of a revision.
 func (g *Git) own(ctx context.Context, r Revision) (git.Revision, error) {
 	if own, ok := r.own.(git.Revision); ok {

@@ -23,6 +23,7 @@ type loop struct {
 	wholeAt time.Time // when the store is to be read whole again
 	pollAt  time.Time
 	renewAt time.Time
+	restAt  time.Time
 }
 
 func newLoop(a *Agent) *loop { return &loop{Agent: a} }
@@ -66,16 +67,22 @@ func (l *loop) run(ctx context.Context) error {
 		if len(causes) == 0 {
 			continue
 		}
-		const long = time.Second / 4
-		if l.turn(ctx, causes) > long {
-			l.rest()
+		if l.turn(ctx, causes) > small {
+			l.restAt = time.Now().Add(quiet)
 		}
 		l.triggers.answer()
 	}
 }
 
-// rest gives back the memory that a large look has taken: between looks an agent
-// is small.
+// When an agent gives memory back: after a look that took longer than a small
+// one, as soon as none has come for a while.
+const (
+	small = 20 * time.Millisecond
+	quiet = 5 * time.Second
+)
+
+// rest gives back the memory that looks have taken: between them an agent is
+// small.
 func (l *loop) rest() {
 	if s, ok := l.Source.(interface{ Forget() }); ok {
 		s.Forget()
@@ -108,7 +115,7 @@ func (l *loop) follow(ctx context.Context) {
 // changes by itself.
 func (l *loop) next(byItself time.Time) time.Time {
 	next := l.pollAt
-	for _, t := range []time.Time{l.renewAt, byItself} {
+	for _, t := range []time.Time{l.renewAt, l.restAt, byItself} {
 		if !t.IsZero() && (next.IsZero() || t.Before(next)) {
 			next = t
 		}
@@ -124,6 +131,10 @@ func (l *loop) expire(ctx context.Context, byItself time.Time) {
 	now := time.Now()
 	if due(l.renewAt, now) {
 		l.renew(ctx)
+	}
+	if due(l.restAt, now) {
+		l.restAt = time.Time{}
+		l.rest()
 	}
 	if due(l.pollAt, now) {
 		cause := CausePoll

@@ -223,6 +223,7 @@ func (p *pass) settleAll(ctx context.Context) error {
 	const most = 3 // tries against others who write at the same time
 	for try := 1; ; try++ {
 		if err := p.readLive(ctx, try > 1); err != nil {
+			p.report.Store = err
 			return err
 		}
 		err := p.settle(ctx)

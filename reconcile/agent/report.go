@@ -17,6 +17,7 @@ type Report struct {
 	Result   Result
 	Err      error // what kept it from doing everything
 	Source   error // what kept it from asking the repository
+	Store    error // what kept it from reading or writing the live store
 
 	Looked   bool // it planned
 	Verdict  *Verdict
@@ -50,6 +51,9 @@ const (
 func (p *pass) finish(err error, took time.Duration) {
 	r := &p.report
 	r.Err, r.Duration = err, took
+	if r.Store == nil && errors.Is(err, reconcile.ErrUnreachable) {
+		r.Store = err
+	}
 	switch {
 	case errors.Is(err, reconcile.ErrLed), errors.Is(err, reconcile.ErrFenced):
 		r.Result = ResultStandby

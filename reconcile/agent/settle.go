@@ -234,6 +234,7 @@ func (p *pass) readBack(ctx context.Context, changes []reconcile.Change) error {
 	const few = 200
 	if len(changes) > few {
 		p.hand.seen = false
+		p.triggers.pull(CauseStore) // at once, and not when the next commit waits for it
 		return nil
 	}
 	names := make([]string, 0, len(changes))

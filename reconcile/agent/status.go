@@ -25,6 +25,10 @@ type Status struct {
 	Error   string    `json:"error,omitempty"`
 	Next    time.Time `json:"next"` // when it looks again, if nothing else happens
 
+	// What Error says of the repository, and of the live store.
+	SourceError string `json:"sourceError,omitempty"`
+	StoreError  string `json:"storeError,omitempty"`
+
 	Organization string `json:"organization,omitempty"`
 	Timezone     string `json:"timezone,omitempty"`
 	Store        string `json:"store"`
@@ -103,14 +107,20 @@ func (b *statusBoard) set(s Status) {
 	b.now = s
 }
 
+// said is the text of an error; "" is none.
+func said(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
 // snapshot is what is known at the end of a look.
 func (p *pass) snapshot() Status {
 	h, r := &p.hand, &p.report
 	s := Status{Format: StatusFormat, At: r.At, Version: p.Version, Result: r.Result, Failed: p.failed, Next: p.pollAt.UTC(),
 		Store: p.Name, Problems: r.Problems, Findings: r.Findings, Plan: h.plan, Window: h.window}
-	if r.Err != nil {
-		s.Error = r.Err.Error()
-	}
+	s.Error, s.SourceError, s.StoreError = said(r.Err), said(r.Source), said(r.Store)
 	if p.lease != nil {
 		s.Epoch = p.lease.Epoch()
 	}

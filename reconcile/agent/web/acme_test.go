@@ -183,6 +183,7 @@ func unreachable() agent.Status {
 	s := quiet()
 	s.Result, s.Failed = agent.ResultFailed, 6
 	s.Error = "fetch: dial tcp 192.0.2.17:443: connect: connection refused"
+	s.SourceError = s.Error
 	return s
 }
 
@@ -208,13 +209,13 @@ func stories() []story {
 		{"standby", change(func(s *agent.Status) {
 			s.Result, s.Error, s.Epoch = agent.ResultStandby, "the store is led by mail2", 0
 		}), "stands by", "it stands by"},
-		{"no repository", unreachable(), "cannot reach the repository", "the agent cannot reach the repository"},
+		{"no repository", unreachable(), "cannot read the repository", "the agent cannot read the repository"},
 		{"no store", change(func(s *agent.Status) {
-			s.Result, s.Error = agent.ResultFailed, "store unreachable: connection refused"
-		}), "cannot reach the live store", "the agent cannot reach the live store"},
+			s.Result, s.StoreError, s.Error = agent.ResultFailed, "store unreachable: connection refused", "store unreachable: connection refused"
+		}), "cannot use the live store", "the agent cannot use the live store"},
 		{"neither", change(func(s *agent.Status) {
-			s.Result, s.Error = agent.ResultFailed, "fetch: no route to host\nstore unreachable: connection refused"
-		}), "nor the live store", "the agent cannot reach the repository, nor the live store"},
+			s.Result, s.SourceError, s.StoreError, s.Error = agent.ResultFailed, "fetch: no route to host", "store unreachable: connection refused", "fetch: no route to host\nstore unreachable: connection refused"
+		}), "nor use the live store", "the agent cannot read the repository, nor use the live store"},
 		{"wrong", wrong(), "is wrong and is not applied: 2 problems", ""},
 		{"refused", refused(), "refuses the newest commit", ""},
 		{"rewritten", change(func(s *agent.Status) {

@@ -194,7 +194,7 @@ func TestReadyTells(t *testing.T) {
 		r     *http.Request
 		tells bool
 	}{"here": {here, true}, "away": {away, false}, "token": {guess, false}} {
-		if body := ask(open(a), c.r).Body.String(); strings.Contains(body, "192.0.2.17") != c.tells || !strings.Contains(body, "cannot reach the repository") {
+		if body := ask(open(a), c.r).Body.String(); strings.Contains(body, "192.0.2.17") != c.tells || !strings.Contains(body, "cannot read the repository") {
 			t.Errorf("%s: %s", name, body)
 		}
 	}

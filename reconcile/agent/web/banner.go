@@ -2,7 +2,6 @@ package web
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"mailops/reconcile"
@@ -57,18 +56,15 @@ func hindered(s *agent.Status, c clock) banner {
 	return banner{}
 }
 
-// cannot says what a look could not do. The text of an error is all that a
-// status has of it.
+// cannot says what a look could not do.
 func cannot(s *agent.Status) string {
-	store := strings.Contains(s.Error, reconcile.ErrUnreachable.Error()) || strings.Contains(s.Error, "read live state: ")
-	repository := strings.Contains(s.Error, "fetch: ")
 	switch {
-	case store && repository:
-		return "The agent cannot reach the repository, nor the live store."
-	case store:
-		return "The agent cannot reach the live store."
-	case repository:
-		return "The agent cannot reach the repository."
+	case s.StoreError != "" && s.SourceError != "":
+		return "The agent cannot read the repository, nor use the live store."
+	case s.StoreError != "":
+		return "The agent cannot use the live store."
+	case s.SourceError != "":
+		return "The agent cannot read the repository."
 	}
 	return "The last look could not do everything."
 }

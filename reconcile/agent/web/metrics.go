@@ -58,6 +58,12 @@ func NewMetrics(version string, queue func() int) *Metrics {
 	return m
 }
 
+// Objects counts what was read of a repository, as read says.
+func (m *Metrics) Objects(read func() int64) {
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: prefix + "git_objects_read_total", Help: "Objects read from the repository."},
+		func() float64 { return float64(read()) }))
+}
+
 const prefix = "mailops_agent_"
 
 func counter(name, help string, labels ...string) *prometheus.CounterVec {
