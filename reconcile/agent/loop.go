@@ -14,11 +14,12 @@ import (
 // A loop is an agent that runs.
 type loop struct {
 	*Agent
-	store  Store
-	lease  reconcile.Lease
-	hand   hand
-	watch  context.CancelFunc // ends what watches the store
-	failed int                // looks in a row that did not do everything
+	store   Store
+	lease   reconcile.Lease
+	hand    hand
+	watch   context.CancelFunc // ends what watches the store
+	failed  int                // looks in a row that did not do everything
+	fetched error              // what came of asking the repository last
 
 	wholeAt time.Time // when the store is to be read whole again
 	pollAt  time.Time

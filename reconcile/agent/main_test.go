@@ -17,15 +17,20 @@ import (
 
 	"mailops/reconcile"
 	"mailops/reconcile/agent"
+	"mailops/reconcile/git"
 	"mailops/reconcile/mem"
 	"mailops/schema"
 	"mailops/schema/policy"
 )
 
-// TestMain lets the test binary be the child that judges policies.
+// TestMain lets the test binary be the child that judges policies, and the one
+// that fetches.
 func TestMain(m *testing.M) {
-	if len(os.Args) == 2 && os.Args[1] == policy.ChildArg {
+	switch {
+	case len(os.Args) == 2 && os.Args[1] == policy.ChildArg:
 		os.Exit(policy.Child(os.Stdin, os.Stdout))
+	case len(os.Args) == 2 && os.Args[1] == git.ChildArg:
+		os.Exit(git.FetchChild(os.Stdin, os.Stdout))
 	}
 	os.Exit(m.Run())
 }

@@ -49,12 +49,14 @@ func (p *pass) look(ctx context.Context) error {
 	return errors.Join(sourceErr, p.settleAll(ctx), p.foresee(ctx))
 }
 
-// head is the newest revision.
+// head is the newest revision. What was wrong with the repository is wrong until
+// it was asked again.
 func (p *pass) head(ctx context.Context) (Revision, error) {
 	if asksSource(p.causes) {
-		if err := p.Source.Fetch(ctx); err != nil {
-			return Revision{}, fmt.Errorf("fetch: %w", err)
-		}
+		p.fetched = p.Source.Fetch(ctx)
+	}
+	if p.fetched != nil {
+		return Revision{}, fmt.Errorf("fetch: %w", p.fetched)
 	}
 	return p.Source.Head(ctx)
 }
