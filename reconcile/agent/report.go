@@ -2,6 +2,7 @@ package agent
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -71,6 +72,7 @@ func (p *pass) finish(err error, took time.Duration) {
 	p.status.set(s)
 	p.desk.leave(view{p.store, p.hand.force, p.hand.live, p.hand.heldNow, p.hand.pauses})
 	p.log()
+	p.logDrift(s.Drift)
 	p.Observe.Ran(*r, &s)
 }
 
@@ -88,6 +90,23 @@ func (h *hand) tidy() {
 	short.Changes = slices.Clone(short.Changes[:min(shown, len(short.Changes))])
 	short.Effects = slices.Clone(short.Effects[:min(shown, len(short.Effects))])
 	h.plan = &short
+}
+
+// logDrift writes one line for each drift that was not there at the last look.
+func (p *pass) logDrift(drift []Drifted) {
+	now := make(map[string]bool, len(drift))
+	for i := range drift {
+		d := &drift[i]
+		paths := make([]string, len(d.Fields))
+		for j, f := range d.Fields {
+			paths[j] = f.Path
+		}
+		key := fmt.Sprint(d.Key, d.Op, paths)
+		if now[key] = true; !p.hand.logged[key] {
+			p.Log.Warn("agent: drift", "kind", d.Kind, "name", d.Name, "op", d.Op, "fields", paths, "why", d.Why, "by", d.By)
+		}
+	}
+	p.hand.logged = now
 }
 
 // log writes one line for a look that did or found something, and one for each
