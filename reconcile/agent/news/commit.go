@@ -69,7 +69,7 @@ func appliedComment(r *agent.Report, s *agent.Status) string {
 // comment is a heading, a sentence and lines, which are shown as they are.
 func comment(heading, sentence string, lines []string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n### mailops: %s\n\n%s.\n", marker, heading, escape(sentence))
+	fmt.Fprintf(&b, "### mailops: %s\n\n%s.\n", heading, escape(sentence))
 	if len(lines) > 0 {
 		b.WriteString("\n")
 	}

@@ -44,10 +44,10 @@ func (s *shelf) SetStatus(_ context.Context, commit string, status forge.Status)
 func (s *shelf) Comment(_ context.Context, commit, marker, body string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !strings.HasPrefix(body, marker) {
-		return errors.New("no marker")
+	if marker == "" || strings.Contains(body, marker) {
+		return errors.New("the marker is the forge's to write")
 	}
-	s.comments = append(s.comments, commit+"\n"+strings.TrimPrefix(body, marker+"\n"))
+	s.comments = append(s.comments, commit+"\n"+body)
 	return nil
 }
 

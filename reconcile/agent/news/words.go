@@ -106,8 +106,9 @@ func changeLine(c *reconcile.Change, drift bool) string {
 			fields = append(fields, fieldText(f))
 		}
 	}
+	bare := len(c.Fields) == 0 && !drift // such as a domain: it has nothing but its name
 	switch {
-	case len(fields) == 0:
+	case len(fields) == 0 && !bare:
 		return ""
 	case c.Op != reconcile.OpUpdate:
 		return fmt.Sprintf("%s %s", c.Op, c.Key)
