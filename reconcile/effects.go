@@ -49,14 +49,17 @@ func Advance(live schema.State, changes []Change) (schema.State, error) {
 }
 
 // Effects says what changes mean to people: who can no longer sign in, send or
-// be reached, and which address ends without a reader. before and after are
-// the whole states, so that what reaches further than one resource is seen.
-func Effects(before, after schema.State, changes []Change) []Effect {
-	e := &effects{before: before, after: after, was: NewRouter(before), will: NewRouter(after), heirs: heirs(changes), changes: changes}
+// be reached, which address ends without a reader, and what runs out. The live
+// state of in and after are whole, so that what reaches further than one resource
+// is seen.
+func Effects(in Input, after schema.State, changes []Change) []Effect {
+	before := in.Live.State
+	e := &effects{in: &in, before: before, after: after, was: NewRouter(before), will: NewRouter(after), heirs: heirs(changes), changes: changes}
 	for i := range changes {
 		e.change(&changes[i])
 	}
 	e.readers()
+	e.licences()
 	rank := []Severity{Severe, Warning, Info}
 	slices.SortStableFunc(e.out, func(a, b Effect) int {
 		return cmp.Or(slices.Index(rank, a.Severity)-slices.Index(rank, b.Severity), a.Key.Compare(b.Key))
@@ -65,6 +68,7 @@ func Effects(before, after schema.State, changes []Change) []Effect {
 }
 
 type effects struct {
+	in            *Input
 	before, after schema.State
 	was, will     *Router
 	heirs         map[schema.Address]schema.Address
@@ -73,7 +77,7 @@ type effects struct {
 }
 
 func (e *effects) say(severity Severity, id string, key schema.Key, format string, args ...any) {
-	e.out = append(e.out, Effect{severity, id, key, fmt.Sprintf(format, args...)})
+	e.out = append(e.out, Effect{Severity: severity, ID: id, Key: key, Text: fmt.Sprintf(format, args...)})
 }
 
 func (e *effects) change(c *Change) {
@@ -113,6 +117,7 @@ func (e *effects) user(c *Change) {
 		e.mail(c.Key, was, will)
 		e.granted(c.Key, was, will)
 		e.add(c.Key, was, will)
+		e.full(c.Key, was, will)
 	}
 }
 
@@ -160,7 +165,10 @@ func (e *effects) signIn(key schema.Key, was, will *schema.User) {
 	case len(lost) > 0:
 		e.say(Warning, "sign-in-narrowed", key, "%s can no longer sign in by %s", who(will), strings.Join(lost, ", "))
 	}
-	if len(gained) > 0 {
+	switch outside := without(gained, []string{"webmail"}); {
+	case len(gained) > 0 && len(before) > 0 && len(outside) > 0:
+		e.say(Warning, "sign-in-widened", key, "%s can now sign in by %s as well", who(will), strings.Join(gained, ", "))
+	case len(gained) > 0:
 		e.say(Info, "sign-in-gained", key, "%s can now sign in by %s", who(will), strings.Join(gained, ", "))
 	}
 	switch p, q := was.Permissions, will.Permissions; {
@@ -174,6 +182,8 @@ func (e *effects) signIn(key schema.Key, was, will *schema.User) {
 		e.say(Warning, "networks-set", key, "%s can sign in from %s only", who(will), strings.Join(q, ", "))
 	case len(p) > 0 && len(q) == 0:
 		e.say(Warning, "networks-lifted", key, "%s can sign in from any network%s", who(will), journey(will))
+	case len(p) > 0 && len(without(q, p)) > 0:
+		e.say(Warning, "networks-widened", key, "%s can sign in from %s as well", who(will), strings.Join(without(q, p), ", "))
 	}
 }
 
@@ -214,12 +224,20 @@ func (e *effects) granted(key schema.Key, was, will *schema.User) {
 			e.say(Warning, "forward-outside", key, "mail to %s is forwarded out of the organization, to %s", will.Address, to)
 		}
 	}
+	if endless(will) && !endless(was) {
+		e.say(Warning, "grant-without-end", key, "%s travels with no end: trusted networks do not hold for them until somebody ends it", who(will))
+	}
 	switch {
 	case will.IsAdmin() && (!was.IsAdmin() || will.Role == schema.RoleSuperAdmin && was.Role != will.Role):
 		e.say(Warning, "admin-gained", key, "%s becomes an administrator (%s)", who(will), will.Role)
 	case was.IsAdmin() && !will.IsAdmin():
 		e.say(Warning, "admin-lost", key, "%s is no longer an administrator", who(will))
 	}
+}
+
+// endless reports a journey that is never meant to end: 9999-12-31 is for ever.
+func endless(u *schema.User) bool {
+	return u.TravelMode != nil && strings.HasPrefix(u.TravelMode.Until, "9999-")
 }
 
 // add says what happens to the mail add-on, in the words of its console.
@@ -230,72 +248,6 @@ func (e *effects) add(key schema.Key, was, will *schema.User) {
 	case was.Lock.MailAddOn == schema.Locked && will.Lock.MailAddOn != schema.Locked:
 		e.say(Info, "unlocked", key, "the mail add-on of %s is unlocked", who(will))
 	}
-}
-
-// readers finds the addresses that had a reader and end without one, however
-// far away the change is, and new ones that never have any.
-func (e *effects) readers() {
-	near := e.near()
-	for _, r := range e.after {
-		switch r.(type) {
-		case *schema.Alias, *schema.List:
-		default:
-			continue
-		}
-		key := r.Key()
-		if near != nil && !near[key.Address()] {
-			continue
-		}
-		if a := key.Address(); !e.will.Reads(a) && (e.was.Reads(a) || !e.was.Exists(a)) {
-			e.say(Severe, "no-reader", key, "%s ends with no reader", a)
-		}
-	}
-}
-
-// near finds the addresses whose mail passes one that changes; nil is all of
-// them, where it would take as long to find out.
-func (e *effects) near() map[schema.Address]bool {
-	if len(e.changes) == 0 {
-		return map[schema.Address]bool{}
-	}
-	if len(e.changes) > many {
-		return nil
-	}
-	catchAlls := make(map[schema.Address]bool) // mail to who knows which addresses passes them
-	for _, r := range []*Router{e.was, e.will} {
-		for _, d := range r.domains {
-			catchAlls[d.CatchAll] = true
-		}
-	}
-	senders := make(map[schema.Address][]schema.Address)
-	for _, s := range []schema.State{e.before, e.after} {
-		for _, r := range s {
-			for _, to := range schema.Targets(r) {
-				senders[to] = append(senders[to], r.Key().Address())
-			}
-		}
-	}
-	near := make(map[schema.Address]bool)
-	var open []schema.Address
-	for i := range e.changes {
-		if e.changes[i].Kind == schema.KindDomain {
-			return nil
-		}
-		open = append(open, e.changes[i].Address())
-	}
-	for len(open) > 0 {
-		a := open[len(open)-1]
-		open = open[:len(open)-1]
-		switch {
-		case near[a]:
-			continue
-		case catchAlls[a]:
-			return nil
-		}
-		near[a] = true
-		open = append(open, senders[a]...)
-	}
-	return near
 }
 
 // without returns what is in a and not in b.

@@ -246,7 +246,7 @@ func reads(t *testing.T, plan *reconcile.Plan) {
 	if err != nil {
 		return
 	}
-	reconcile.Effects(nil, after, plan.Changes)
+	reconcile.Effects(reconcile.Input{}, after, plan.Changes)
 	reconcile.Findings(reconcile.Input{Organization: lenient()}, after, plan.Changes)
 }
 

@@ -18,23 +18,19 @@ type Input struct {
 	WantDigest   string       // of all that is asked for; "" when it is that of Want, and not worked out yet
 	Base         schema.State // what the commit in force asks for: what differs from it in nothing but live is drift; nil: not known
 	Organization schema.Organization
-	At           time.Time      // the instant that the want was resolved at
-	Revision     string         // of the declarations
-	Store        string         // as the plan shall name it, without credentials
-	Actor        schema.Address // who asks; "" when that is not known
+	Guarding     *schema.Organization // whose guards hold the plan, where not those of Organization: of the commit before
+	At           time.Time            // the instant that the want was resolved at
+	Revision     string               // of the declarations
+	Store        string               // as the plan shall name it, without credentials
+	Actor        schema.Address       // who asks; "" when that is not known
 	Allow        []Allowance
 	Only         []string   // patterns of KIND/NAME; none: all
 	Exclude      []string   // patterns of KIND/NAME
 	Runs         []Run      // the last run of the store, and those before it that the guards' window reaches; newest first
 	Provenance   Provenance // nil: changes carry no origins
+	Former       Provenance // of Base, for what is no longer declared; nil: nobody knows
 	Notes        []Finding  // findings of the caller's own
 	Recorded     []string   // the fields that the store only records; see [Recorder]
-}
-
-// Provenance knows where wanted values come from.
-type Provenance interface {
-	// Origin returns what set a field of a resource; nil when nothing did.
-	Origin(key schema.Key, path string) *schema.Origin
 }
 
 // New makes the plan that turns live into want. It is a pure function of its
@@ -99,8 +95,12 @@ func moved(c *Change, live schema.Resource) string {
 	return ""
 }
 
+// mostRoutes is how many addresses a plan says of where their mail ends up.
+const mostRoutes = 200
+
 // plan puts changes together with what they mean and what the rules say.
 func (in Input) plan(changes []Change, after schema.State) *Plan {
+	in.guarded()
 	if in.WantDigest == "" {
 		in.WantDigest = in.Want.Digest()
 	}
@@ -114,9 +114,11 @@ func (in Input) plan(changes []Change, after schema.State) *Plan {
 			p.Changes[i].trace(in.Provenance)
 		}
 	}
-	p.Effects = append([]Effect{}, Effects(in.Live.State, after, changes)...)
+	p.Effects = append([]Effect{}, Effects(in, after, changes)...)
+	p.Routes = Routes(in.Live.State, after, changes, mostRoutes)
 	findings, counts := Findings(in, after, changes)
 	p.Findings, p.Counts = append(append([]Finding{}, in.Notes...), findings...), counts
+	attribute(p, in.Live.State, after, in.Provenance, in.Former)
 	p.Recorded = recorded(p.Changes, in.Recorded)
 	p.Seal()
 	return p

@@ -21,19 +21,20 @@ const Format = "mailops.plan/v1"
 // people and what the rules say of them. It is plain data: it can be saved,
 // compared, shown, and carried out later.
 type Plan struct {
-	Format   string    `json:"format"`
-	ID       string    `json:"id"`       // digest of all the rest
-	Revision string    `json:"revision"` // of the declarations
-	Want     string    `json:"want"`     // digest of the want
-	Store    string    `json:"store"`    // where it is to be applied, without credentials
-	At       time.Time `json:"at"`       // the instant that the want was resolved at
-	Undoes   int64     `json:"undoes,omitempty"`
-	Summary  Summary   `json:"summary"`
-	Counts   Counts    `json:"counts"`
-	Changes  []Change  `json:"changes"`
-	Effects  []Effect  `json:"effects"`
-	Findings []Finding `json:"findings"`
-	Recorded []string  `json:"recorded,omitempty"` // fields that it sets and the store only records
+	Format   string        `json:"format"`
+	ID       string        `json:"id"`       // digest of all the rest
+	Revision string        `json:"revision"` // of the declarations
+	Want     string        `json:"want"`     // digest of the want
+	Store    string        `json:"store"`    // where it is to be applied, without credentials
+	At       time.Time     `json:"at"`       // the instant that the want was resolved at
+	Undoes   int64         `json:"undoes,omitempty"`
+	Summary  Summary       `json:"summary"`
+	Counts   Counts        `json:"counts"`
+	Changes  []Change      `json:"changes"`
+	Effects  []Effect      `json:"effects"`
+	Findings []Finding     `json:"findings"`
+	Routes   []RouteChange `json:"routes,omitempty"`   // addresses whose mail ends up elsewhere; the first 200 that change
+	Recorded []string      `json:"recorded,omitempty"` // fields that it sets and the store only records
 }
 
 // A Summary counts the changes.
@@ -75,7 +76,8 @@ type Effect struct {
 	Severity Severity `json:"severity"`
 	ID       string   `json:"effect"` // such as sign-in-lost
 	schema.Key
-	Text string `json:"text"`
+	Text   string         `json:"text"`
+	Origin *schema.Origin `json:"origin,omitempty"` // the line that causes it, where one is known
 }
 
 // A Severity orders effects and findings.
@@ -97,6 +99,8 @@ type Finding struct {
 	Allow    string       `json:"allow,omitempty"` // the flag that lifts it for this plan, such as deletes=7; "" when nothing does
 	Lifted   bool         `json:"lifted,omitempty"`
 	Keys     []schema.Key `json:"keys,omitempty"` // what it is about
+
+	Origin *schema.Origin `json:"origin,omitempty"` // the line that causes it, where one is known
 }
 
 // ErrRefused says that a guard or rule refuses the plan.

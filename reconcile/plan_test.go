@@ -114,6 +114,10 @@ func (placed) Origin(_ schema.Key, path string) *schema.Origin {
 	return &schema.Origin{Pos: schema.Pos{File: path + ".yaml", Line: 3, Column: 5}}
 }
 
+func (placed) Declared(key schema.Key) (schema.Pos, bool) {
+	return schema.Pos{File: key.Name + ".yaml", Line: 1, Column: 1}, true
+}
+
 // TestOrigins: what a declaration set says where; a delete, and what an undo
 // puts back, was set by none.
 func TestOrigins(t *testing.T) {

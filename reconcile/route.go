@@ -162,6 +162,27 @@ func (r *Router) Reads(to schema.Address) bool {
 	return false
 }
 
+// Audience lists, in order, where mail to an address ends up: mailboxes, and
+// addresses that are not ours.
+func (r *Router) Audience(to schema.Address) []schema.Address {
+	var out []schema.Address
+	passed := map[schema.Address]bool{to: true}
+	for open := []schema.Address{to}; len(open) > 0; open = open[1:] {
+		is, next := r.station(open[0])
+		if is == Delivered || is == Outside {
+			out = append(out, open[0])
+		}
+		for _, n := range next {
+			if !passed[n] {
+				passed[n] = true
+				open = append(open, n)
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
 // read reports whether mail is read at a station itself.
 func (r *Router) read(at schema.Address, is HopKind) bool {
 	return is == Outside || is == Delivered && r.opens(at)

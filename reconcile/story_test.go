@@ -167,6 +167,15 @@ func organizationLine(org *schema.Organization, name string, args []string) (err
 		org.Guards.MinAdmins, err = strconv.ParseInt(args[0], 10, 64)
 	case "liveShrink":
 		org.Guards.LiveShrink, err = schema.ParsePercent(args[0])
+	case "licences": // licences 10 20 5GiB: basic, enhanced, storage
+		if len(args) != 3 {
+			return fmt.Errorf("licences: want 10 20 5GiB")
+		}
+		basic, bad := strconv.ParseInt(args[0], 10, 64)
+		enhanced, wrong := strconv.ParseInt(args[1], 10, 64)
+		org.Licences.Basic, org.Licences.Enhanced = &basic, &enhanced
+		org.Licences.Storage, err = schema.ParseBytes(args[2])
+		err = errors.Join(bad, wrong, err)
 	case "unmanaged":
 		org.Unmanaged = args
 	case "backup-pop-only":

@@ -177,7 +177,7 @@ func (a *app) applyFile(ctx context.Context, file string, flags planFlags) error
 	if err != nil {
 		return err
 	}
-	p.Effects = append([]reconcile.Effect{}, reconcile.Effects(in.Live.State, after, p.Changes)...)
+	p.Effects = append([]reconcile.Effect{}, reconcile.Effects(in, after, p.Changes)...)
 	p.Findings, p.Counts = reconcile.Findings(in, after, p.Changes)
 	return a.carryOut(ctx, &planned{Plan: p, in: in, want: w}, flags, true)
 }

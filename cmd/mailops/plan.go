@@ -45,6 +45,10 @@ func (a *app) planCommand() *cobra.Command {
 		"plan compares the live store with the declarations and shows what apply would do,\nand what that means to people. It changes nothing.",
 		cobra.NoArgs, func(cmd *cobra.Command, _ []string) error {
 			p, err := a.plan(cmd.Context(), flags, toRead)
+			var problems schema.Problems
+			if errors.As(err, &problems) && a.format != formatText && a.format != formatJSON {
+				return errors.Join(a.previewProblems(problems), said(err))
+			}
 			if err != nil {
 				return err
 			}
@@ -65,7 +69,7 @@ func (a *app) planCommand() *cobra.Command {
 	cmd.Flags().StringVar(&out, "out", "", "save the plan to this `FILE`, for apply")
 	cmd.Flags().StringVar(&flags.base, "base", "", "only what was asked for since this git `REVISION`, such as main; what drifts is left out")
 	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit 2 when the plan has changes")
-	a.formats(cmd, "text", "json")
+	a.formats(cmd, formatText, formatJSON, formatMarkdown, formatHTML, formatSARIF, formatGitHub)
 	return cmd
 }
 
@@ -75,6 +79,11 @@ type planned struct {
 	in    reconcile.Input
 	want  *resolve.Want
 	whole bool // it is all that the declarations ask for now
+
+	// Of --base: what it is compared with, what that asks for, and what drifts.
+	base  string
+	was   *resolve.Want
+	drift []reconcile.Held
 }
 
 // plan makes the plan from the declarations to the live store.
@@ -92,19 +101,20 @@ func (a *app) plan(ctx context.Context, flags planFlags, how access) (*planned, 
 	}
 	in.Want, in.Organization, in.At, in.Revision = w.State, w.Organization, w.At.UTC(), a.revision(decls)
 	in.Only, in.Exclude, in.Provenance, in.Notes = flags.only, flags.exclude, w, notes(w)
+	out := &planned{want: w, whole: len(in.Only)+len(in.Exclude) == 0 && a.at == "" && flags.base == ""}
 	if flags.base != "" {
-		if err := a.since(ctx, flags.base, &in); err != nil {
+		if err := a.since(ctx, flags.base, &in, out); err != nil {
 			return nil, err
 		}
 	}
 	if err := matching(in); err != nil {
 		return nil, err
 	}
-	p, err := reconcile.New(in)
-	if err != nil {
+	if out.Plan, err = reconcile.New(in); err != nil {
 		return nil, usageError{err, true}
 	}
-	return &planned{Plan: p, in: in, want: w, whole: len(in.Only)+len(in.Exclude) == 0 && a.at == "" && flags.base == ""}, nil
+	out.in = in
+	return out, nil
 }
 
 // matching makes sure that every pattern names something: a misspelt one would
@@ -168,8 +178,11 @@ func allowances(given []string) ([]reconcile.Allowance, error) {
 
 // showPlan prints a plan in the format that was asked for.
 func (a *app) showPlan(p *planned, flags planFlags) error {
-	if a.format == "json" {
+	switch a.format {
+	case formatJSON:
 		return writePlan(a.out, p.Plan)
+	case formatMarkdown, formatHTML, formatSARIF, formatGitHub:
+		return a.previewPlan(p, flags)
 	}
 	view := planView{Plan: p.Plan, full: flags.full, live: p.in.Live.State, instant: a.at != ""}
 	if p.want != nil {

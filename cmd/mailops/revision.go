@@ -114,7 +114,7 @@ func (a *app) asCommitted(repo *git.Repository, r git.Revision, inside, file str
 // since narrows a plan to what has been asked for since a revision left the
 // history of the one that is planned: fields in which the two ask for the same
 // stay as they are live.
-func (a *app) since(ctx context.Context, base string, in *reconcile.Input) error {
+func (a *app) since(ctx context.Context, base string, in *reconcile.Input, p *planned) error {
 	repo, _, err := a.clone(ctx)
 	if err != nil {
 		return err
@@ -137,8 +137,9 @@ func (a *app) since(ctx context.Context, base string, in *reconcile.Input) error
 	if err != nil {
 		return fmt.Errorf("--base %s: %w", base, err)
 	}
-	in.WantDigest, in.Base = in.Want.Digest(), was.State
+	in.WantDigest, in.Base, in.Former, in.Guarding = in.Want.Digest(), was.State, was, &was.Organization
 	want := reconcile.LeaveAlone(in.Want, in.Live.State, in.Organization.Unmanaged)
-	in.Want, _ = reconcile.Settle(want, in.Live.State, reconcile.Terms{At: in.At, Base: was.State, Drift: schema.Drift{Default: schema.DriftReport}})
+	p.base, p.was = base+" ("+from.Commit[:12]+")", was
+	in.Want, p.drift = reconcile.Settle(want, in.Live.State, reconcile.Terms{At: in.At, Base: was.State, Drift: schema.Drift{Default: schema.DriftReport}})
 	return nil
 }

@@ -134,6 +134,8 @@ func (e ruleExample) findings(t *testing.T, w *resolve.Want) []reconcile.Finding
 	switch args := e.rule.Args; {
 	case len(args) == 2 && args[0] == "--actor":
 		in.Actor = schema.Address(args[1])
+	case len(args) == 1 && args[0] == "--base":
+		in.Guarding = &e.before.Organization
 	case len(args) == 2 && args[0] == "--spent":
 		n, err := strconv.Atoi(args[1])
 		if err != nil {
@@ -141,7 +143,7 @@ func (e ruleExample) findings(t *testing.T, w *resolve.Want) []reconcile.Finding
 		}
 		in.Runs = append(in.Runs, reconcile.Run{At: ruleTime.Add(-time.Hour), Counts: reconcile.Counts{Deletes: n, Lockouts: n}})
 	case len(args) > 0:
-		t.Fatalf("args %q: want --actor ADDRESS or --spent N", args)
+		t.Fatalf("args %q: want --actor ADDRESS, --base or --spent N", args)
 	}
 	p, err := reconcile.New(in)
 	if err != nil {

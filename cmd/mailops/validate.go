@@ -14,7 +14,7 @@ func (a *app) validateCommand() *cobra.Command {
 	cmd := verb("validate [flags]", "Check the declarations, offline",
 		"validate finds every problem in the declarations: YAML, the law, references, rules\nand the organization's own policies. It asks no store and no network.",
 		cobra.NoArgs, a.validate)
-	a.formats(cmd, "text", "json")
+	a.formats(cmd, formatText, formatJSON, formatSARIF, formatGitHub, formatJUnit)
 	a.atFlag(cmd)
 	return cmd
 }
@@ -32,7 +32,10 @@ func (a *app) validate(cmd *cobra.Command, _ []string) error {
 	if err != nil && !errors.As(err, &problems) {
 		return err
 	}
-	if a.format == "json" {
+	switch a.format {
+	case formatSARIF, formatGitHub, formatJUnit:
+		return errors.Join(a.previewProblems(problems), said(err))
+	case formatJSON:
 		return errors.Join(a.printJSON(struct {
 			Format   string          `json:"format"`
 			Problems schema.Problems `json:"problems"`

@@ -104,6 +104,9 @@ func (p *pass) planSettled(ctx context.Context, out *outcome, now time.Time) err
 	h := &p.hand
 	in := reconcile.Input{Live: h.live, Want: out.settled, WantDigest: out.want.Digest(), Base: h.base, Organization: out.want.Organization,
 		At: now, Revision: out.ID, Store: p.Name, Runs: h.runs}
+	if h.force != nil && h.force.ID != out.ID {
+		in.Guarding = &h.force.want.Organization
+	}
 	if recorder, ok := p.store.(reconcile.Recorder); ok {
 		in.Recorded = recorder.Recorded()
 	}

@@ -10,7 +10,6 @@
 package track
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"io/fs"
@@ -241,17 +240,10 @@ func (t *Tracker) Upcoming(ctx context.Context, w *Want, fsys fs.FS, until time.
 			return nil, err
 		}
 		own := slices.DeleteFunc(decls.All, func(d schema.Declaration) bool { return d.Key() != key })
-		for at := w.At; len(out) < 2*most && ctx.Err() == nil; {
-			then, _ := resolve.At(w.among(own), at, t.Env)
-			if then.Next == nil || then.Next.At.After(until) {
-				break
-			}
-			out = append(out, *then.Next)
-			at = then.Next.At
+		out = append(out, resolve.Ahead(w.among(own), w.At, until, most)...)
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
 		}
 	}
-	slices.SortFunc(out, func(a, b resolve.Transition) int {
-		return cmp.Or(a.At.Compare(b.At), strings.Compare(string(a.User), string(b.User)), strings.Compare(a.Reason, b.Reason))
-	})
-	return out[:min(most, len(out))], ctx.Err()
+	return resolve.Earliest(out, most), nil
 }

@@ -3,11 +3,13 @@ package news
 import (
 	"context"
 	"fmt"
-	"html"
+	"slices"
 	"strings"
+	"time"
 
 	"mailops/reconcile/agent"
 	"mailops/reconcile/agent/forge"
+	"mailops/reconcile/preview"
 )
 
 // A verdict is what a forge is told of a commit.
@@ -69,49 +71,72 @@ func appliedComment(r *agent.Report, s *agent.Status) string {
 // comment is a heading, a sentence and lines, which are shown as they are.
 func comment(heading, sentence string, lines []string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "### mailops: %s\n\n%s.\n", heading, escape(sentence))
+	fmt.Fprintf(&b, "### mailops: %s\n\n%s.\n", heading, preview.Escape(sentence))
 	if len(lines) > 0 {
 		b.WriteString("\n")
 	}
 	for _, line := range lines {
-		fmt.Fprintf(&b, "- %s\n", escape(line))
+		fmt.Fprintf(&b, "- %s\n", preview.Escape(line))
 	}
 	return b.String()
 }
 
-// escape keeps a text from being read as Markdown, HTML or somebody's name.
-func escape(s string) string {
-	var b strings.Builder
-	for _, r := range strings.Join(strings.Fields(s), " ") {
-		switch {
-		case strings.ContainsRune("\\`*_{}[]()#+-!|~", r):
-			b.WriteRune('\\')
-			b.WriteRune(r)
-		case r == '@':
-			b.WriteString("@\u2060") // a word joiner: nobody is called
-		case r == '&', r == '<', r == '>':
-			b.WriteString(html.EscapeString(string(r)))
-		default:
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
-}
+// How long what the forge did not take waits until it is told again.
+const (
+	firstPause = 30 * time.Second
+	lastPause  = 15 * time.Minute
+	farewell   = 5 * time.Second // for what is left when the agent ends
+	mostKept   = 100             // commits
+)
 
-// post tells the forge, one after the other.
+// post tells the forge, the newest word on each commit, until it has heard it.
 func (d *Desk) post(ctx context.Context) {
-	for {
+	var waits []verdict
+	pause := firstPause
+	for ctx.Err() == nil {
+		var again <-chan time.Time
+		if len(waits) > 0 {
+			again = time.After(pause)
+		}
 		select {
 		case <-ctx.Done():
-			return
 		case v := <-d.queue:
-			v.status.Context, v.status.URL = "mailops/agent", d.URL
-			if err := d.Forge.SetStatus(ctx, v.commit, v.status); err != nil {
-				d.Log.Warn("news: the status of a commit was not set", "error", err)
-			}
-			if err := d.Forge.Comment(ctx, v.commit, marker, v.body); err != nil {
-				d.Log.Warn("news: the comment on a commit was not written", "error", err)
-			}
+			waits, pause = with(waits, v), firstPause
+			waits = d.tell(ctx, waits)
+		case <-again:
+			waits, pause = d.tell(ctx, waits), min(2*pause, lastPause)
 		}
 	}
+	for len(d.queue) > 0 {
+		waits = with(waits, <-d.queue)
+	}
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
+	defer cancel()
+	if waits = d.tell(last, waits); len(waits) > 0 {
+		d.Log.Warn("news: the forge was not told of all commits", "commits", len(waits))
+	}
+}
+
+// with adds the newest word on a commit.
+func with(waits []verdict, v verdict) []verdict {
+	waits = slices.DeleteFunc(waits, func(w verdict) bool { return w.commit == v.commit })
+	waits = append(waits, v)
+	return waits[max(0, len(waits)-mostKept):]
+}
+
+// tell tells what waits, and returns what was not heard.
+func (d *Desk) tell(ctx context.Context, waits []verdict) []verdict {
+	var left []verdict
+	for _, v := range waits {
+		v.status.Context, v.status.URL = "mailops/agent", d.URL
+		err := d.Forge.SetStatus(ctx, v.commit, v.status)
+		if err == nil {
+			err = d.Forge.Comment(ctx, v.commit, marker, v.body)
+		}
+		if err != nil {
+			d.Log.Warn("news: the forge was not told of a commit; it is tried again", "commit", v.commit, "error", err)
+			left = append(left, v)
+		}
+	}
+	return left
 }

@@ -2,6 +2,7 @@ package news
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"mailops/reconcile"
@@ -126,9 +127,21 @@ func driftLines(s *agent.Status) []string {
 	var out []string
 	for i := range s.Drift {
 		d := &s.Drift[i]
-		line := changeLine(&d.Change, true)
+		change := d.Change // tells what a plan would do: what was done is the other way round
+		change.Fields = slices.Clone(change.Fields)
+		for j := range change.Fields {
+			f := &change.Fields[j]
+			f.Before, f.After = f.After, f.Before
+		}
+		switch d.Op {
+		case reconcile.OpCreate:
+			change.Op = reconcile.OpDelete
+		case reconcile.OpDelete:
+			change.Op = reconcile.OpCreate
+		}
+		line := changeLine(&change, true)
 		if line == "" {
-			line = fmt.Sprintf("%s %s", d.Op, d.Key)
+			line = fmt.Sprintf("%s %s", change.Op, d.Key)
 		}
 		if d.By != "" {
 			line += ", by " + d.By

@@ -134,7 +134,7 @@ func facts(e *Event) []string {
 			out = append(out, name+": "+value)
 		}
 	}
-	commit := cut(e.Revision, 41) // a SHA-1 in full, a SHA-256 shortened
+	commit := cut(strings.TrimPrefix(e.Revision, "git:"), 41) // a SHA-1 in full, a SHA-256 shortened
 	if e.Author != "" {
 		commit += " by " + e.Author
 	}

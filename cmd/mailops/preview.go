@@ -1,0 +1,98 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"slices"
+	"time"
+
+	"mailops/reconcile"
+	"mailops/reconcile/git"
+	"mailops/reconcile/preview"
+	"mailops/schema"
+	"mailops/schema/resolve"
+)
+
+// The formats of previews: those that people read in a pull request, and those
+// that put notes at its lines.
+const (
+	formatText     = "text"
+	formatJSON     = "json"
+	formatMarkdown = "markdown"
+	formatHTML     = "html"
+	formatSARIF    = "sarif"
+	formatGitHub   = "github"
+	formatJUnit    = "junit"
+)
+
+// mostComing is how many events a preview lists.
+const mostComing = 500
+
+// previewPlan writes a plan in a format for pull requests.
+func (a *app) previewPlan(p *planned, flags planFlags) error {
+	v := preview.View{Plan: p.Plan, Organization: p.in.Organization.Name, Base: p.base, Before: p.in.Live.State, After: p.after(), Drift: p.drift, Full: flags.full}
+	if loc, err := time.LoadLocation(p.in.Organization.Timezone); err == nil {
+		v.Location = loc
+	}
+	if p.want != nil {
+		for _, t := range p.upcoming() {
+			v.Coming = append(v.Coming, preview.Coming{At: t.At, User: t.User, Text: t.Reason})
+		}
+	}
+	return a.write(&v, preview.PlanNotes(p.Plan))
+}
+
+// previewProblems writes what is wrong with the declarations in such a format.
+func (a *app) previewProblems(problems schema.Problems) error {
+	return a.write(&preview.View{Plan: &reconcile.Plan{}, Problems: problems}, preview.ProblemNotes(problems))
+}
+
+// write writes a preview, or its notes.
+func (a *app) write(v *preview.View, notes []preview.Note) error {
+	w := bufio.NewWriter(a.out)
+	var err error
+	switch folder := a.folder(); a.format {
+	case formatMarkdown:
+		err = preview.Markdown(w, v, preview.MarkdownLimit)
+	case formatHTML:
+		err = preview.HTML(w, v)
+	case formatSARIF:
+		err = preview.SARIF(w, notes, version(), folder)
+	case formatGitHub:
+		err = preview.GitHub(w, notes, folder)
+	case formatJUnit:
+		err = preview.JUnit(w, notes, folder)
+	}
+	return errors.Join(err, w.Flush())
+}
+
+// folder is where in their repository the declarations lie; "" is its top, or no
+// repository.
+func (a *app) folder() string {
+	_, inside, err := git.Discover(a.dir)
+	if err != nil {
+		return ""
+	}
+	return inside
+}
+
+// after is the live state when the plan is done.
+func (p *planned) after() schema.State {
+	after, err := reconcile.Advance(p.in.Live.State, p.Changes)
+	if err != nil {
+		return nil // its names are missing, and no more
+	}
+	return after
+}
+
+// upcoming is what happens by itself in the next two weeks: of a pull request
+// what would not happen without it.
+func (p *planned) upcoming() []resolve.Transition {
+	until := p.want.At.Add(preview.Ahead)
+	out := p.want.Upcoming(until, mostComing)
+	if p.was == nil {
+		return out
+	}
+	known := p.was.Upcoming(until, mostComing)
+	return slices.DeleteFunc(out, func(t resolve.Transition) bool { return slices.Contains(known, t) })
+}

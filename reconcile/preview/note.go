@@ -1,0 +1,92 @@
+package preview
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"mailops/reconcile"
+	"mailops/schema"
+)
+
+// A Note is something to say at a line of the declarations.
+type Note struct {
+	Level Level
+	Rule  string // of a rule, or of an effect
+	Pos   schema.Pos
+	Text  string
+	Hint  string
+}
+
+// A Level says how loud a note is.
+type Level string
+
+// The levels, in the words of SARIF 2.1.0 §3.27.10.
+const (
+	LevelError   Level = "error"
+	LevelWarning Level = "warning"
+	LevelNote    Level = "note"
+)
+
+// ProblemNotes are the notes of mistakes in declarations.
+func ProblemNotes(problems schema.Problems) []Note {
+	out := make([]Note, len(problems))
+	for i, p := range problems {
+		text := p.Message
+		if p.Name != "" {
+			text = p.Name + ": " + text
+		}
+		out[i] = Note{LevelError, p.Rule, p.Pos, Plain(text), Plain(p.Hint)}
+	}
+	return ordered(out)
+}
+
+// PlanNotes are the notes of what rules say of a plan, and of what it means to
+// people, as far as that is a risk.
+func PlanNotes(p *reconcile.Plan) []Note {
+	var out []Note
+	for _, f := range p.Findings {
+		n := Note{LevelWarning, f.Rule, posOf(f.Origin), Plain(f.Text), ""}
+		if f.Severity == reconcile.Refuse && !f.Lifted {
+			n.Level = LevelError
+			if f.Allow != "" {
+				n.Hint = "--allow " + f.Allow + " lifts this for one plan"
+			}
+		}
+		out = append(out, n)
+	}
+	for _, e := range gather(p.Effects) {
+		switch e.Severity {
+		case reconcile.Severe:
+			out = append(out, Note{LevelError, e.ID, posOf(e.Origin), Plain(e.Text), ""})
+		case reconcile.Warning:
+			out = append(out, Note{LevelWarning, e.ID, posOf(e.Origin), Plain(e.Text), ""})
+		}
+	}
+	return ordered(out)
+}
+
+func posOf(o *schema.Origin) schema.Pos {
+	if o == nil {
+		return schema.Pos{}
+	}
+	return o.Pos
+}
+
+// ordered puts the loudest first, and those of a level in the order of files.
+func ordered(notes []Note) []Note {
+	levels := []Level{LevelError, LevelWarning, LevelNote}
+	slices.SortStableFunc(notes, func(a, b Note) int {
+		return cmp.Or(slices.Index(levels, a.Level)-slices.Index(levels, b.Level),
+			cmp.Compare(a.Pos.File, b.Pos.File), cmp.Compare(a.Pos.Line, b.Pos.Line), cmp.Compare(a.Pos.Column, b.Pos.Column))
+	})
+	return notes
+}
+
+// said is a note with its hint, in one text.
+func (n Note) said() string {
+	if n.Hint == "" {
+		return n.Text
+	}
+	return fmt.Sprintf("%s (%s)", n.Text, n.Hint)
+}

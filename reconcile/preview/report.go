@@ -1,0 +1,356 @@
+package preview
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"mailops/reconcile"
+	"mailops/schema"
+)
+
+// A View is a plan with what a preview shows beside it.
+type View struct {
+	*reconcile.Plan
+	Organization string           // its name
+	Location     *time.Location   // in which times are shown; nil is UTC
+	Base         string           // what it is compared with, as people say it; "": all that is asked for
+	Before       schema.State     // live
+	After        schema.State     // as the plan leaves it
+	Problems     schema.Problems  // what keeps it from being planned at all
+	Drift        []reconcile.Held // what the live store has that no commit made, and the plan leaves alone
+	Coming       []Coming
+	Snapshot     time.Time // when the live state was read that it is planned against; zero: now
+	Full         bool      // show every field of what is created and deleted
+}
+
+// A Coming is something that happens by itself, with no commit.
+type Coming struct {
+	At   time.Time
+	User schema.Address
+	Text string // such as `schedule "leave" begins`
+}
+
+// Ahead is how far a preview looks: design §5.
+const Ahead = 14 * 24 * time.Hour
+
+// A report is what every format of a preview says, in the order in which it says
+// it.
+type report struct {
+	Title, Headline string
+	Counts          []counts
+	Refusals        []finding
+	Notices         []finding
+	Effects         []effects
+	Groups          []group
+	Routes          []reconcile.RouteChange
+	Drift           []drifted
+	Coming          []coming
+	Facts           []fact
+}
+
+// counts is a line of the summary.
+type counts struct {
+	Kind                   string
+	Create, Update, Delete int
+}
+
+type finding struct {
+	Rule, Text, Lift, Place string
+}
+
+// effects are those of one severity.
+type effects struct {
+	Severity reconcile.Severity
+	Title    string
+	Lines    []effect
+}
+
+type effect struct{ Text, Place string }
+
+// A group is all the resources to which the same happens.
+type group struct {
+	Title  string
+	Fields []field
+	Who    []string
+}
+
+type field struct{ Path, Before, After, Place string }
+
+type drifted struct{ Who, What, Does string }
+
+type coming struct{ When, Who, Text string }
+
+type fact struct{ Name, Text string }
+
+// kindWords are the kinds as people call them: one, and many.
+var kindWords = map[schema.Kind][2]string{
+	schema.KindUser: {"person", "people"}, schema.KindAlias: {"alias", "aliases"},
+	schema.KindList: {"list", "lists"}, schema.KindDomain: {"domain", "domains"},
+}
+
+// severities are the effects' titles, the worst first.
+var severities = []effects{{Severity: reconcile.Severe, Title: "Severe"}, {Severity: reconcile.Warning, Title: "Worth a look"}, {Severity: reconcile.Info, Title: "For information"}}
+
+func (v *View) report() report {
+	r := report{Title: "mailops: " + cmp.Or(v.Organization, "preview"), Routes: v.Routes, Counts: v.counts()}
+	if len(v.Problems) > 0 {
+		return v.wrong(r)
+	}
+	for _, f := range v.Findings {
+		one := finding{f.Rule, f.Text, "", place(f.Origin)}
+		if f.Severity != reconcile.Refuse || f.Lifted {
+			r.Notices = append(r.Notices, one)
+			continue
+		}
+		if f.Allow != "" {
+			one.Lift = "--allow " + f.Allow
+		}
+		r.Refusals = append(r.Refusals, one)
+	}
+	told := gather(v.Effects)
+	for _, s := range severities {
+		for _, e := range told {
+			if e.Severity == s.Severity {
+				s.Lines = append(s.Lines, effect{e.Text, place(e.Origin)})
+			}
+		}
+		if len(s.Lines) > 0 {
+			r.Effects = append(r.Effects, s)
+		}
+	}
+	r.Groups, r.Drift, r.Coming = v.groups(), v.drift(), v.coming()
+	r.Headline, r.Facts = v.headline(&r), v.facts()
+	return r
+}
+
+// wrong says what is wrong with declarations that cannot be planned.
+func (v *View) wrong(r report) report {
+	r.Headline = "Refused. The declarations are wrong: " + many(len(v.Problems), "problem", "problems") + ". Nothing is planned."
+	for _, n := range ProblemNotes(v.Problems) {
+		r.Refusals = append(r.Refusals, finding{n.Rule, n.said(), "", fmt.Sprintf("%s:%d", n.Pos.File, n.Pos.Line)})
+	}
+	return r
+}
+
+func place(o *schema.Origin) string {
+	if o == nil || o.File == "" {
+		return ""
+	}
+	return fmt.Sprintf("%s:%d", o.File, o.Line)
+}
+
+// counts sums up by kind.
+func (v *View) counts() []counts {
+	var out []counts
+	for _, kind := range []schema.Kind{schema.KindUser, schema.KindAlias, schema.KindList, schema.KindDomain} {
+		c := counts{Kind: kindWords[kind][1]}
+		for i := range v.Changes {
+			if v.Changes[i].Kind != kind {
+				continue
+			}
+			switch v.Changes[i].Op {
+			case reconcile.OpCreate:
+				c.Create++
+			case reconcile.OpUpdate:
+				c.Update++
+			case reconcile.OpDelete:
+				c.Delete++
+			}
+		}
+		if c.Create+c.Update+c.Delete > 0 {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// headline says in a sentence what a reviewer must know.
+func (v *View) headline(r *report) string {
+	if len(v.Changes) == 0 {
+		switch {
+		case len(r.Coming) > 0:
+			return "This changes nothing now. What it changes later is below."
+		case v.Base != "":
+			return "This changes nothing."
+		}
+		return "Nothing to do: the live store is as declared."
+	}
+	var parts []string
+	for _, c := range r.Counts {
+		for _, words := range kindWords {
+			if n := c.Create + c.Update + c.Delete; words[1] == c.Kind {
+				parts = append(parts, many(n, words[0], words[1]))
+			}
+		}
+	}
+	text := "This changes " + and(parts) + "."
+	if len(r.Refusals) > 0 {
+		text = "Refused. It would change " + and(parts) + "."
+	}
+	var loud []string
+	for _, e := range r.Effects {
+		switch e.Severity {
+		case reconcile.Severe:
+			loud = append(loud, many(len(e.Lines), "consequence is severe", "consequences are severe"))
+		case reconcile.Warning:
+			loud = append(loud, many(len(e.Lines), "is worth a look", "are worth a look"))
+		}
+	}
+	if len(loud) > 0 {
+		text += " Of what it means, " + and(loud) + "."
+	}
+	return text
+}
+
+func (v *View) facts() []fact {
+	out := []fact{{"plan", v.ID}, {"declarations", v.Revision}}
+	if v.Base != "" {
+		out = append(out, fact{"compared with", v.Base})
+	}
+	out = append(out, fact{"live store", v.Store})
+	if !v.Snapshot.IsZero() {
+		out = append(out, fact{"as it was at", v.when(v.Snapshot)})
+	}
+	if len(v.Recorded) > 0 {
+		out = append(out, fact{"recorded, not enforced by this store", strings.Join(v.Recorded, ", ")})
+	}
+	return out
+}
+
+func (v *View) when(t time.Time) string {
+	at := cmp.Or(v.Location, time.UTC)
+	return t.In(at).Format("2006-01-02 15:04 MST")
+}
+
+// drift is what the live store has that no commit made.
+func (v *View) drift() []drifted {
+	var out []drifted
+	for i := range v.Drift {
+		d := &v.Drift[i]
+		var what []string
+		for _, f := range d.Fields {
+			before, after := Sides(f)
+			what = append(what, fmt.Sprintf("%s is %s, declared is %s", f.Path, before, after))
+		}
+		switch d.Op {
+		case reconcile.OpCreate:
+			what = []string{"is gone from the live store"}
+		case reconcile.OpDelete:
+			what = []string{"is in the live store, and not declared"}
+		}
+		out = append(out, drifted{Plain(d.Key.String()), strings.Join(what, "; "), string(d.Why)})
+	}
+	return out
+}
+
+func (v *View) coming() []coming {
+	out := make([]coming, len(v.Coming))
+	for i, c := range v.Coming {
+		out[i] = coming{v.when(c.At), string(c.User), Plain(c.Text)}
+	}
+	return out
+}
+
+// many is a number of things.
+func many(n int, one, more string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return Number(n) + " " + more
+}
+
+// Number prints a number with commas between thousands.
+func Number(n int) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// and joins words as a sentence does.
+func and(words []string) string {
+	if len(words) < 2 {
+		return strings.Join(words, "")
+	}
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " and " + words[last]
+}
+
+// groups puts resources together to which the same happens: a profile that
+// reaches everybody is one group, and a person with changes of their own is another.
+func (v *View) groups() []group {
+	index := make(map[string]int)
+	var out []group
+	for i := range v.Changes {
+		c := &v.Changes[i]
+		fields := v.fields(c)
+		key := string(c.Op) + "\x00" + string(c.Kind)
+		for _, f := range fields {
+			key += "\x00" + f.Path + "\x00" + f.Before + "\x00" + f.After
+		}
+		at, known := index[key]
+		if !known {
+			at = len(out)
+			index[key] = at
+			out = append(out, group{Title: string(c.Op) + "\x00" + string(c.Kind), Fields: fields})
+		}
+		out[at].Who = append(out[at].Who, v.who(c))
+	}
+	for i := range out {
+		op, kind, _ := strings.Cut(out[i].Title, "\x00")
+		words := kindWords[schema.Kind(kind)]
+		out[i].Title = opWords[reconcile.Op(op)] + " " + many(len(out[i].Who), words[0], words[1])
+		if len(out[i].Who) == 1 {
+			out[i].Title = opWords[reconcile.Op(op)] + " " + out[i].Who[0]
+		} else {
+			for j := range out[i].Fields {
+				out[i].Fields[j].Place = shared(out[i].Fields[j].Place)
+			}
+		}
+	}
+	slices.SortStableFunc(out, func(a, b group) int { return cmp.Compare(len(b.Who), len(a.Who)) })
+	return out
+}
+
+// shared is a place that holds for many: a line of their own is only the first's.
+func shared(place string) string {
+	if strings.Contains(place, "(") {
+		return place
+	}
+	return ""
+}
+
+var opWords = map[reconcile.Op]string{reconcile.OpCreate: "New:", reconcile.OpUpdate: "Changed:", reconcile.OpDelete: "Deleted:"}
+
+// fields are those that a preview shows of a change: of what comes, those that
+// say something of their own, of what goes, none, unless all are asked for.
+func (v *View) fields(c *reconcile.Change) []field {
+	var out []field
+	for _, f := range c.Fields {
+		own := f.Origin != nil && f.Origin.Via != "default"
+		if !v.Full && (c.Op == reconcile.OpDelete || c.Op == reconcile.OpCreate && (!own || f.Path == "name")) {
+			continue
+		}
+		before, after := Sides(f)
+		where := place(f.Origin)
+		if where != "" && f.Origin.Via != "" {
+			where += " (" + f.Origin.Via + ")"
+		}
+		out = append(out, field{f.Path, before, after, where})
+	}
+	return out
+}
+
+// who is a resource as people call it.
+func (v *View) who(c *reconcile.Change) string {
+	for _, s := range []schema.State{v.After, v.Before} {
+		if u, ok := s.Find(c.Key).(*schema.User); ok && u.Name != "" {
+			return Plain(u.Name + " <" + c.Name + ">")
+		}
+	}
+	return Plain(c.Name)
+}

@@ -1,0 +1,162 @@
+package reconcile
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"mailops/schema"
+)
+
+// The effects of this file are about who reads the mail to an address, however
+// far away the change is.
+
+// readers finds the addresses that had a reader and end without one, new ones
+// that never have any, and the lists and aliases whose mail others read now.
+func (e *effects) readers() {
+	near := e.near()
+	for _, r := range e.after {
+		switch r.(type) {
+		case *schema.Alias, *schema.List:
+		default:
+			continue
+		}
+		key := r.Key()
+		a := key.Address()
+		if near != nil && !near[a] {
+			continue
+		}
+		if !e.will.Reads(a) && (e.was.Reads(a) || !e.was.Exists(a)) {
+			e.say(Severe, "no-reader", key, "%s ends with no reader", a)
+			continue
+		}
+		if near != nil && e.was.Exists(a) {
+			e.audience(key)
+		}
+	}
+}
+
+// audience says who begins and who ceases to get the mail of a list or an alias,
+// by name: a list within a list means its people.
+func (e *effects) audience(key schema.Key) {
+	before, after := e.was.Audience(key.Address()), e.will.Audience(key.Address())
+	for i, a := range before {
+		if heir := e.heirs[a]; heir != "" && slices.Contains(after, heir) {
+			before[i] = heir // who is renamed reads on
+		}
+	}
+	if lost := without(before, after); len(lost) > 0 {
+		e.say(Warning, "readers-lost", key, "mail to %s no longer reaches %s", key.Name, some(lost))
+	}
+	if gained := without(after, before); len(gained) > 0 {
+		e.say(Info, "readers-gained", key, "mail to %s reaches %s as well", key.Name, some(gained))
+	}
+}
+
+// some names a few addresses, and counts the others.
+func some(addresses []schema.Address) string {
+	const few = 5
+	if len(addresses) <= few+1 {
+		return join(addresses)
+	}
+	return fmt.Sprintf("%s and %d more", join(addresses[:few]), len(addresses)-few)
+}
+
+// near finds the addresses whose mail passes one that changes; nil is all of
+// them, where it would take as long to find out.
+func (e *effects) near() map[schema.Address]bool {
+	if len(e.changes) == 0 {
+		return map[schema.Address]bool{}
+	}
+	if len(e.changes) > many {
+		return nil
+	}
+	var open []schema.Address
+	for i := range e.changes {
+		if e.changes[i].Kind == schema.KindDomain {
+			return nil
+		}
+		open = append(open, e.changes[i].Address())
+	}
+	catchAlls := make(map[schema.Address]bool) // mail to who knows which addresses passes them
+	for _, r := range []*Router{e.was, e.will} {
+		for _, d := range r.domains {
+			catchAlls[d.CatchAll] = true
+		}
+	}
+	senders := make(map[schema.Address][]schema.Address)
+	for _, s := range []schema.State{e.before, e.after} {
+		for _, r := range s {
+			for _, to := range schema.Targets(r) {
+				senders[to] = append(senders[to], r.Key().Address())
+			}
+		}
+	}
+	near := make(map[schema.Address]bool)
+	for len(open) > 0 {
+		a := open[len(open)-1]
+		open = open[:len(open)-1]
+		switch {
+		case near[a]:
+			continue
+		case catchAlls[a]:
+			return nil
+		}
+		near[a] = true
+		open = append(open, senders[a]...)
+	}
+	return near
+}
+
+// A RouteChange is an address whose mail ends up elsewhere.
+type RouteChange struct {
+	Address schema.Address `json:"address"`
+	Before  []string       `json:"before"` // where its mail was read: mailboxes, and addresses of others; none: it was refused
+	After   []string       `json:"after"`
+}
+
+// String is the change as a line.
+func (r RouteChange) String() string {
+	show := func(to []string) string {
+		if len(to) == 0 {
+			return "nobody"
+		}
+		return strings.Join(to, ", ")
+	}
+	return fmt.Sprintf("%s: %s → %s", r.Address, show(r.Before), show(r.After))
+}
+
+// Routes lists, of the addresses that changes are about, those whose mail ends up
+// elsewhere; at most so many.
+func Routes(before, after schema.State, changes []Change, most int) []RouteChange {
+	was, will := NewRouter(before), NewRouter(after)
+	var out []RouteChange
+	for i := range changes {
+		c := &changes[i]
+		if c.Kind == schema.KindDomain || len(out) == most || !c.routes() {
+			continue
+		}
+		a := c.Address()
+		r := RouteChange{a, text(was.Audience(a)), text(will.Audience(a))}
+		if own := []string{string(a)}; !slices.Equal(r.Before, r.After) && !slices.Equal(append(r.Before, r.After...), own) {
+			out = append(out, r) // a mailbox that comes or goes is no news about its mail
+		}
+	}
+	slices.SortFunc(out, func(a, b RouteChange) int { return strings.Compare(string(a.Address), string(b.Address)) })
+	return slices.CompactFunc(out, func(a, b RouteChange) bool { return a.Address == b.Address })
+}
+
+// routes reports whether a change can be one of where mail goes.
+func (c *Change) routes() bool {
+	return c.Op != OpUpdate || slices.ContainsFunc(c.Fields, func(f FieldChange) bool {
+		return f.Path == "status" || f.Path == "mailboxActions.incoming" || strings.HasPrefix(f.Path, "forwarding") || f.Path == "to" || f.Path == "members"
+	})
+}
+
+func text(addresses []schema.Address) []string {
+	out := make([]string, len(addresses))
+	for i, a := range addresses {
+		out[i] = string(a)
+	}
+	return out
+}
