@@ -52,10 +52,16 @@ func TestScripts(t *testing.T) {
 		RequireUniqueNames:  true,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"agent":     cmdAgent,
+			"await":     cmdAwait,
+			"crash":     cmdCrash,
 			"edit":      cmdEdit,
 			"exit":      cmdExit,
+			"fake":      cmdFake,
+			"fault":     cmdFault,
+			"halt":      cmdHalt,
 			"hold":      cmdHold,
 			"json":      cmdJSON,
+			"keep":      cmdKeep,
 			"mask":      cmdMask,
 			"misbehave": cmdMisbehave,
 			"observed":  cmdObserved,
@@ -64,7 +70,6 @@ func TestScripts(t *testing.T) {
 			"psql":      cmdPSQL,
 			"release":   cmdRelease,
 			"sql":       cmdSQL,
-			"stop":      cmdStop,
 			"unsaid":    cmdUnsaid,
 			"verifies":  cmdVerifies,
 		},
@@ -80,7 +85,8 @@ func setup(env *testscript.Env) error {
 	env.Values[transcriptKey{}] = new(transcript)
 	env.Values[heldKey{}] = new(held)
 	env.Values[mailKey{}] = new(mail)
-	env.Values[daemonKey{}] = new(daemon)
+	env.Values[daemonKey{}] = make(daemons)
+	env.Values[fakeKey{}] = make(fakes)
 	env.Setenv("USER", "ana")
 	// The race detector sleeps for a second at the end of every process, so that
 	// goroutines left behind can be caught; there are hundreds of processes.
