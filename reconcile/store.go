@@ -89,6 +89,26 @@ type Run struct {
 	Changes   []Change  `json:"changes,omitempty"`
 }
 
+// Standing is how the ledger stands, from its runs, newest first: the newest run
+// of a revision, which is in force, and the newest one after which all that its
+// revision asks for was live. They differ while a part waits. nil is none. What
+// an undo left is no revision's.
+func Standing(runs []Run) (is, whole *Run) {
+	for i := range runs {
+		r := &runs[i]
+		if r.Undoes != 0 {
+			continue
+		}
+		if is == nil {
+			is = r
+		}
+		if r.Whole {
+			return is, r
+		}
+	}
+	return is, nil
+}
+
 // The errors that callers tell apart. What a store returns wraps one of them,
 // or is a fault of its own.
 var (

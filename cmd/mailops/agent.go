@@ -232,6 +232,10 @@ func (a *app) printAgent(s agent.Status) error {
 			fmt.Fprintln(a.out, " ", preview.Plain(v.Text))
 		}
 	}
+	if s.Result == agent.ResultStandby {
+		fmt.Fprintf(a.out, "stands by %s\n", preview.Plain(s.Error))
+		return nil
+	}
 	if s.Error != "" {
 		return fmt.Errorf("the agent could not do everything: %s", s.Error)
 	}

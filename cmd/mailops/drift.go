@@ -47,29 +47,26 @@ func (a *app) drift(ctx context.Context, adopt bool) error {
 	if adopt && a.rev != "" {
 		return usage("--adopt edits the files: leave --rev out")
 	}
-	if a.rev == "" && !adopt {
-		if err := a.inForce(ctx); err != nil {
-			return err
-		}
+	if adopt && a.format != formatText {
+		return usage("--adopt tells what it does as text: leave --format out")
 	}
-	_, w, err := a.want(ctx)
+	f, err := a.inForce(ctx)
 	if err != nil {
 		return err
 	}
-	in, err := a.input(ctx, toRead, w.Organization)
+	in, err := a.input(ctx, toRead, f.is.Organization)
 	if err != nil {
 		return err
 	}
-	want := reconcile.LeaveAlone(w.State, in.Live.State, w.Organization.Unmanaged)
-	changes := reconcile.Diff(in.Live.State, want)
+	changes := f.drifted(in.Live.State)
 	notes, err := a.notes(ctx)
 	if err != nil {
 		return err
 	}
 	if adopt {
-		return a.adopt(ctx, w, in.Live.State, changes, notes)
+		return a.adopt(ctx, f.is, in.Live.State, changes, notes)
 	}
-	lines := driftLines(changes, w.Organization.Drift, notes)
+	lines := driftLines(changes, f.is.Organization.Drift, notes)
 	if a.format == "json" {
 		err = a.printJSON(struct {
 			Format string      `json:"format"`
@@ -84,31 +81,88 @@ func (a *app) drift(ctx context.Context, adopt bool) error {
 	return err
 }
 
-// inForce makes --rev the commit that was applied last, where there is one that
-// this repository has.
-func (a *app) inForce(ctx context.Context) error {
-	s, _, err := a.open(ctx, toRead)
-	if err != nil {
-		return err
+// What is in force: what the revision that was applied last asks for, and what the
+// one did that was carried out whole. While a part of the first waits, live has
+// some of either, and neither is drift.
+type inForce struct{ is, whole *resolve.Want }
+
+// inForce reads the revisions that the ledger names; with --rev that one, and
+// where nothing was applied from git the files as they are.
+func (a *app) inForce(ctx context.Context) (inForce, error) {
+	is, whole := a.rev, a.rev
+	if a.rev == "" {
+		s, _, err := a.open(ctx, toRead)
+		if err != nil {
+			return inForce{}, err
+		}
+		defer s.Close()
+		runs, err := s.Runs(ctx, 0)
+		if err != nil {
+			return inForce{}, err
+		}
+		now, last := reconcile.Standing(runs)
+		if is, err = a.commitOf(ctx, now); err == nil {
+			whole, err = a.commitOf(ctx, last)
+		}
+		if err != nil {
+			return inForce{}, err
+		}
 	}
-	defer s.Close()
-	runs, err := s.Runs(ctx, 0)
-	if err != nil {
-		return err
+	var out inForce
+	var err error
+	if out.is, err = a.wantAt(ctx, is); err != nil || whole == is {
+		out.whole = out.is
+		return out, err
 	}
-	i := slices.IndexFunc(runs, func(r reconcile.Run) bool { return r.Whole && r.Undoes == 0 })
-	if i < 0 || !isCommit(runs[i].Revision) {
-		return nil
+	if whole == "" { // nothing was ever carried out whole
+		out.whole = &resolve.Want{}
+		return out, nil
+	}
+	out.whole, err = a.wantAt(ctx, whole)
+	return out, err
+}
+
+// wantAt is what a commit asks for; "" is the files as they are.
+func (a *app) wantAt(ctx context.Context, commit string) (*resolve.Want, error) {
+	at := *a
+	at.rev, at.commit = commit, nil
+	_, w, err := at.want(ctx)
+	return w, err
+}
+
+// commitOf is the commit that a run was of; "" when it was of none, or this is no
+// repository: the files are what there is.
+func (a *app) commitOf(ctx context.Context, r *reconcile.Run) (string, error) {
+	if r == nil || !isCommit(r.Revision) {
+		return "", nil
 	}
 	repo, _, err := a.clone(ctx)
 	if err != nil {
-		return nil // no repository: the files are what there is
+		return "", nil
 	}
 	defer repo.Close()
-	if r, err := repo.Resolve(ctx, runs[i].Revision[len("git:"):]); err == nil {
-		a.rev = r.Commit
+	commit, err := repo.Resolve(ctx, r.Revision[len("git:"):])
+	if err != nil {
+		return "", fmt.Errorf("%w: %s is in force, and this clone does not have it: fetch (git fetch --unshallow in a shallow clone), or name another with --rev: %w", errRepository, short(r.Revision), err)
 	}
-	return nil
+	return commit.Commit, nil
+}
+
+// drifted are the changes that would take back what no commit asks for.
+func (f inForce) drifted(live schema.State) []reconcile.Change {
+	want := reconcile.LeaveAlone(f.is.State, live, f.is.Organization.Unmanaged)
+	var out []reconcile.Change
+	for _, c := range reconcile.Diff(live, want) {
+		if f.is != f.whole {
+			reconcile.MarkDrift(&c, f.whole.State, want)
+			waits := func(field reconcile.FieldChange) bool { return !field.Drift }
+			if c.Fields = slices.DeleteFunc(c.Fields, waits); len(c.Fields) == 0 {
+				continue
+			}
+		}
+		out = append(out, c)
+	}
+	return out
 }
 
 func isCommit(revision string) bool { return len(revision) > 4 && revision[:4] == "git:" }
@@ -191,8 +245,9 @@ func (a *app) printDrift(lines []driftLine) {
 	fmt.Fprintf(a.out, "\n%s. mailops apply takes all of it back; mailops drift --adopt writes it into the YAML.\n", count(len(lines), "difference"))
 }
 
-// adopt writes what is live into the files.
-func (a *app) adopt(ctx context.Context, w *resolve.Want, live schema.State, changes []reconcile.Change, notes map[string]reconcile.Note) error {
+// adopt writes what drifts into the files. What the files ask for otherwise than
+// what is in force, somebody is editing: that is left.
+func (a *app) adopt(ctx context.Context, force *resolve.Want, live schema.State, changes []reconcile.Change, notes map[string]reconcile.Note) error {
 	if len(changes) == 0 {
 		fmt.Fprintln(a.out, "No drift: nothing to adopt.")
 		return nil
@@ -207,13 +262,17 @@ func (a *app) adopt(ctx context.Context, w *resolve.Want, live schema.State, cha
 		return err
 	}
 	tracker := &track.Tracker{Env: a.env}
-	tracked, problems, err := tracker.Load(ctx, files, w.At)
+	tracked, problems, err := tracker.Load(ctx, files, force.At)
 	if err := errors.Join(err, problems.Err()); err != nil {
 		return err
 	}
-	held := make([]reconcile.Held, len(changes))
-	for i, c := range changes {
-		held[i] = reconcile.Held{Change: c, Why: reconcile.HeldAdopt}
+	var held []reconcile.Held
+	edited := make(map[schema.Key]bool)
+	for _, c := range changes {
+		untouched, some := unedited(c, force.State, tracked.State)
+		if edited[c.Key] = some; untouched != nil {
+			held = append(held, reconcile.Held{Change: *untouched, Why: reconcile.HeldAdopt})
+		}
 	}
 	adoption, err := agent.Adopt(ctx, tracker, tracked, files, live, held, notes)
 	if err != nil {
@@ -225,13 +284,54 @@ func (a *app) adopt(ctx context.Context, w *resolve.Want, live schema.State, cha
 	for _, h := range adoption.Took {
 		fmt.Fprintf(a.out, "adopted  %s %s\n", h.Key, driftWords[h.Op])
 	}
+	left := false
 	for _, c := range changes {
-		if why := adoption.Left[c.Key]; why != "" {
+		switch why := adoption.Left[c.Key]; {
+		case why != "":
 			fmt.Fprintf(a.out, "left     %s: %s\n", c.Key, preview.Plain(why))
+		case edited[c.Key]:
+			fmt.Fprintf(a.out, "left     %s: the files ask for something else than what is in force\n", c.Key)
+		default:
+			continue
 		}
+		left = true
 	}
-	if len(adoption.Left) > 0 {
+	if left {
 		return errDrift
 	}
 	return nil
+}
+
+// unedited is the part of a change about which the files still say what is in
+// force; nil is none. some says that they say something else about a part.
+func unedited(c reconcile.Change, force, files schema.State) (out *reconcile.Change, some bool) {
+	was, is := force.Find(c.Key), files.Find(c.Key)
+	switch {
+	case c.Op == reconcile.OpDelete: // others made it
+		if is != nil {
+			return nil, true
+		}
+		return &c, false
+	case is == nil: // gone from the files: nothing is left to write
+		return nil, c.Op == reconcile.OpUpdate
+	case c.Op == reconcile.OpCreate: // others removed it
+		if schema.Version(was) != schema.Version(is) {
+			return nil, true
+		}
+		return &c, false
+	}
+	part := c
+	part.Fields = nil
+	for _, f := range c.Fields {
+		field, ok := schema.FieldAt(c.Kind, f.Path)
+		if ok && was != nil && field.Get(was) == field.Get(is) {
+			part.Fields = append(part.Fields, f)
+		} else {
+			some = true
+		}
+	}
+	if len(part.Fields) == 0 {
+		return nil, some
+	}
+	return &part, some
 }

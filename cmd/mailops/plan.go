@@ -67,7 +67,7 @@ func (a *app) planCommand() *cobra.Command {
 		})
 	flags.add(a, cmd)
 	cmd.Flags().StringVar(&out, "out", "", "save the plan to this `FILE`, for apply")
-	cmd.Flags().StringVar(&flags.base, "base", "", "only what was asked for since this git `REVISION`, such as main; what drifts is left out")
+	cmd.Flags().Var((*revisionFlag)(&flags.base), "base", "only what was asked for since this git `REVISION`, such as main; what drifts is left out")
 	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit 2 when the plan has changes")
 	a.formats(cmd, formatText, formatJSON, formatMarkdown, formatHTML, formatSARIF, formatGitHub)
 	return cmd
@@ -184,7 +184,7 @@ func (a *app) showPlan(p *planned, flags planFlags) error {
 	case formatMarkdown, formatHTML, formatSARIF, formatGitHub:
 		return a.previewPlan(p, flags)
 	}
-	view := planView{Plan: p.Plan, full: flags.full, live: p.in.Live.State, instant: a.at != ""}
+	view := planView{Plan: p.Plan, full: flags.full, live: p.in.Live.State, instant: a.at != "", base: p.base}
 	if p.want != nil {
 		view.name, view.next, view.timezone = p.in.Organization.Name, p.want.Next, p.in.Organization.Timezone
 	}

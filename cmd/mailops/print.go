@@ -22,7 +22,8 @@ type planView struct {
 	next     *resolve.Transition
 	live     schema.State
 	full     bool
-	instant  bool // the plan is for an instant that was asked for
+	instant  bool   // the plan is for an instant that was asked for
+	base     string // what it is compared with; "": all that is asked for
 }
 
 // The colours of the terminal, by meaning.
@@ -86,7 +87,7 @@ func (a *app) printTail(v planView) {
 		fmt.Fprintf(w, "\n%s\n", a.paint(w, bold, "What the rules say"))
 		a.printFindings(w, v.Findings)
 	}
-	fmt.Fprintf(w, "\n%s\n", a.paint(w, bold, summary(v.Plan)))
+	fmt.Fprintf(w, "\n%s\n", a.paint(w, bold, v.summary()))
 	if len(v.Recorded) > 0 {
 		fmt.Fprintf(w, "Recorded, not enforced by this store: %s.\n", strings.Join(v.Recorded, ", "))
 	}
@@ -99,6 +100,13 @@ func (a *app) printTail(v planView) {
 	if v.next != nil {
 		fmt.Fprintf(w, "Next change by itself: %s, %s: %s.\n", shown(v.next.At, v.timezone), v.next.User, v.next.Reason)
 	}
+}
+
+func (v *planView) summary() string {
+	if v.base != "" && len(v.Changes) == 0 {
+		return "Nothing to do: nothing was asked for since " + v.base + "."
+	}
+	return summary(v.Plan)
 }
 
 func summary(p *reconcile.Plan) string {

@@ -19,7 +19,8 @@ type ledgerStatus struct {
 	Format string               `json:"format"`
 	Store  string               `json:"store"`
 	Users  int                  `json:"users"`
-	Whole  *reconcile.Run       `json:"inForce,omitempty"` // the last run that left nothing out
+	Is     *reconcile.Run       `json:"inForce,omitempty"` // the newest run of a revision
+	Whole  *reconcile.Run       `json:"whole,omitempty"`   // the newest that left nothing out; another one while a part waits
 	Last   *reconcile.Run       `json:"lastRun,omitempty"`
 	Pauses reconcile.Pauses     `json:"pauses"`
 	Budget reconcile.BudgetLeft `json:"budget"`
@@ -58,14 +59,10 @@ func (a *app) status(ctx context.Context) error {
 	for range live.State.Users() {
 		out.Users++
 	}
-	for i := range runs {
-		if out.Last == nil {
-			out.Last = &runs[i]
-		}
-		if runs[i].Whole && out.Whole == nil {
-			out.Whole = &runs[i]
-		}
+	if len(runs) > 0 {
+		out.Last = &runs[0]
 	}
+	out.Is, out.Whole = reconcile.Standing(runs)
 	if p, ok := s.(reconcile.Pauser); ok {
 		all, err := p.Pauses(ctx)
 		if err != nil {
@@ -91,13 +88,16 @@ func (a *app) printStanding(s ledgerStatus, org schema.Organization) error {
 		fmt.Fprintf(a.out, "%s  %s\n", pad(what, 10), fmt.Sprintf(format, args...))
 	}
 	line("store", "%s, with %s", s.Store, count(s.Users, "user"))
-	if s.Whole == nil {
+	switch {
+	case s.Is == nil:
 		line("in force", "nothing yet")
-	} else {
-		line("in force", "%s, since %s (run %d, by %s)", short(s.Whole.Revision), shown(s.Whole.At, org.Timezone), s.Whole.ID, cmp.Or(preview.Plain(s.Whole.Actor), "-"))
+	case s.Is == s.Whole:
+		line("in force", "%s, since %s (run %d, by %s)", short(s.Is.Revision), shown(s.Is.At, org.Timezone), s.Is.ID, cmp.Or(preview.Plain(s.Is.Actor), "-"))
+	default:
+		line("in force", "%s, since %s (run %d, by %s); a part of it waits", short(s.Is.Revision), shown(s.Is.At, org.Timezone), s.Is.ID, cmp.Or(preview.Plain(s.Is.Actor), "-"))
 	}
-	if s.Last != nil && (s.Whole == nil || s.Last.ID != s.Whole.ID) {
-		line("last run", "run %d, %s, at %s: not all that it asks for is live", s.Last.ID, short(s.Last.Revision), shown(s.Last.At, org.Timezone))
+	if s.Last != nil && s.Last.Undoes != 0 {
+		line("last run", "run %d at %s took run %d back", s.Last.ID, shown(s.Last.At, org.Timezone), s.Last.Undoes)
 	}
 	if org.Guards.Window.Per > 0 {
 		line("budget", "%d of %d deletes and %d of %d lockouts left until older runs are %s old",

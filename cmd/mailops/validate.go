@@ -21,7 +21,7 @@ func (a *app) validateCommand() *cobra.Command {
 
 // atFlag adds what says which declarations are looked at, and when.
 func (a *app) atFlag(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&a.rev, "rev", "", "read this git `REVISION` instead of the files, such as main or HEAD~2")
+	cmd.Flags().Var((*revisionFlag)(&a.rev), "rev", "read this git `REVISION` instead of the files, such as main or HEAD~2")
 	cmd.Flags().Var((*instantFlag)(&a.at), "at", "look at this `TIME` instead of now, such as 2026-12-24T18:00")
 }
 
@@ -81,6 +81,24 @@ func (f *instantFlag) Set(s string) error {
 	*f = instantFlag(s)
 	return nil
 }
+
+// A revisionFlag is the text of --rev and --base, which is not empty either.
+type revisionFlag string
+
+// Set implements pflag.Value.
+func (f *revisionFlag) Set(s string) error {
+	if s == "" {
+		return errors.New("is empty")
+	}
+	*f = revisionFlag(s)
+	return nil
+}
+
+// String implements pflag.Value.
+func (f *revisionFlag) String() string { return string(*f) }
+
+// Type implements pflag.Value.
+func (f *revisionFlag) Type() string { return "REVISION" }
 
 // String implements pflag.Value.
 func (f *instantFlag) String() string { return string(*f) }

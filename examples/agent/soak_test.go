@@ -73,7 +73,7 @@ func newSoak(t *testing.T) *soaked {
 		t.Fatal(err)
 	}
 	s.write("mailops.yaml", "apiVersion: mailops/v1\nkind: Organization\nname: Soak\ndrift: {default: heal, fights: 1000}\n"+
-		"guards: {deletes: {max: 50%}, lockouts: {max: 100%}, updates: {max: 100%}, window: {deletes: 100%, lockouts: 100%}}\n---\nkind: Domain\nname: acme.example\n")
+		"guards: {deletes: {max: 50%}, lockouts: {max: 100%}, updates: {max: 100%}, window: {per: 1m, deletes: 100%, lockouts: 100%}}\n---\nkind: Domain\nname: acme.example\n")
 	for i := range soakUsers {
 		s.user(i)
 	}

@@ -35,23 +35,60 @@ type Adoption struct {
 // reads.
 func Adopt(ctx context.Context, t *track.Tracker, w *track.Want, fsys fs.FS, live schema.State, held []reconcile.Held, notes map[string]reconcile.Note) (*Adoption, error) {
 	a := &Adoption{Files: make(map[string][]byte), Left: make(map[schema.Key]string)}
-	for _, h := range held {
+	try := func(h reconcile.Held) error {
 		before := maps.Clone(a.Files)
 		err := a.take(fsys, w, live, h)
 		if err == nil {
 			err = a.holds(ctx, t, w, fsys, h)
 		}
+		if err != nil {
+			a.Files = before
+		}
+		return err
+	}
+	for _, h := range held {
+		took, err := adoptable(h, try)
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
 		if err != nil {
-			a.Files, a.Left[h.Key] = before, err.Error()
-			continue
+			a.Left[h.Key] = err.Error()
 		}
-		a.Took = append(a.Took, h)
+		if took != nil {
+			a.Took = append(a.Took, *took)
+		}
 	}
 	a.Message = message(a.Took, notes)
 	return a, nil
+}
+
+// adoptable tries what is held whole, and an update of which that cannot be field
+// by field: one that is refused does not hold the others back. took is nil for
+// nothing; the error is the first refusal.
+func adoptable(h reconcile.Held, try func(reconcile.Held) error) (took *reconcile.Held, err error) {
+	if err = try(h); err == nil {
+		return &h, nil
+	}
+	if h.Op != reconcile.OpUpdate || len(h.Fields) < 2 {
+		return nil, err
+	}
+	var fields []reconcile.FieldChange
+	err = nil
+	for _, f := range h.Fields {
+		one := h
+		one.Fields = []reconcile.FieldChange{f}
+		if refused := try(one); refused == nil {
+			fields = append(fields, f)
+		} else if err == nil {
+			err = fmt.Errorf("%s: %w", f.Path, refused)
+		}
+	}
+	if len(fields) == 0 {
+		return nil, err
+	}
+	some := h
+	some.Fields = fields
+	return &some, err
 }
 
 // take edits the file that declares what is held.

@@ -180,6 +180,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	defer l.end()
 	err := l.run(ctx)
 	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+		a.Log.Info("agent: ends")
 		return nil
 	}
 	return err

@@ -65,3 +65,27 @@ func TestClockForth(t *testing.T) {
 		}
 	})
 }
+
+// TestTwins: two agents of one name do not take the store from each other for
+// ever: who was fenced once stands by.
+func TestTwins(t *testing.T) {
+	inWorld(t, func(w *world) {
+		w.repo.commit()
+		w.start()
+		twin := &world{T: w.T, repo: &repo{moved: make(chan struct{}, 1)}, store: w.store, wrap: w.wrap}
+		twin.repo.revisions = w.repo.revisions
+		twin.start()
+		defer func() { twin.stop() }()
+		w.pass(time.Hour)
+		if one, two := w.agent.Status(), twin.agent.Status(); one.Result != agent.ResultStandby || two.Epoch != 2 {
+			t.Errorf("the first is %q, and the second has epoch %d", one.Result, two.Epoch)
+		}
+		twin.stop()
+		w.pass(time.Minute)
+		if one := w.agent.Status(); one.Epoch != 3 {
+			t.Errorf("the first does not take over: %q, epoch %d", one.Result, one.Epoch)
+		}
+		twin.start()
+		w.pass(time.Minute)
+	})
+}

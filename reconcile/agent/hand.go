@@ -49,7 +49,7 @@ type hand struct {
 	proposal Proposed
 	plan     *reconcile.Plan // the last one that had changes or was refused
 	terms    string          // that the last plan was made under
-	logged   map[string]bool // the drift of the last look
+	logged   map[string]bool // what was logged of the last look
 }
 
 // A commit is a revision with what it asks for.

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"fmt"
 	"math/rand/v2"
 	"runtime/debug"
 	"slices"
@@ -15,10 +16,12 @@ import (
 type loop struct {
 	*Agent
 	store   Store
+	holder  string // as the store knows this agent
 	lease   reconcile.Lease
 	hand    hand
 	watch   context.CancelFunc // ends what watches the store
 	failed  int                // looks in a row that did not do everything
+	stoodBy string             // what was said of standing by
 	fetched error              // what came of asking the repository last
 
 	wholeAt time.Time // when the store is to be read whole again
@@ -27,7 +30,7 @@ type loop struct {
 	restAt  time.Time
 }
 
-func newLoop(a *Agent) *loop { return &loop{Agent: a} }
+func newLoop(a *Agent) *loop { return &loop{Agent: a, holder: a.Holder} }
 
 // end lets go of the store.
 func (l *loop) end() {
@@ -160,13 +163,18 @@ func (l *loop) renew(ctx context.Context) {
 	}
 	if err := l.lease.Renew(ctx); errors.Is(err, reconcile.ErrFenced) {
 		l.fenced(err)
+		l.triggers.pull(CauseRetry) // and stand by
 	}
 }
 
+// fenced lets go of everything: another agent leads. It may have our name, and a
+// name takes over from itself at once: from here on this one is told apart by a
+// number, or the two would take the store from each other for ever.
 func (l *loop) fenced(err error) {
 	l.Log.Error("agent: another agent has taken over", "error", err)
 	l.lease = nil
 	l.hand = hand{}
+	l.holder = fmt.Sprintf("%s, %08x", l.Holder, rand.Uint32())
 	if l.watch != nil {
 		l.watch()
 		l.watch = nil
@@ -226,7 +234,7 @@ func (l *loop) lead(ctx context.Context) error {
 		l.store = s
 	}
 	if l.lease == nil {
-		lease, err := l.store.Lead(ctx, l.Holder)
+		lease, err := l.store.Lead(ctx, l.holder)
 		if err != nil {
 			return err
 		}

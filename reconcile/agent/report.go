@@ -2,7 +2,6 @@ package agent
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -71,8 +70,7 @@ func (p *pass) finish(err error, took time.Duration) {
 	s := p.snapshot()
 	p.status.set(s)
 	p.desk.leave(view{p.store, p.hand.force, p.hand.live, p.hand.heldNow, p.hand.pauses})
-	p.log()
-	p.logDrift(s.Drift)
+	p.log(&s)
 	p.Observe.Ran(*r, &s)
 }
 
@@ -90,52 +88,4 @@ func (h *hand) tidy() {
 	short.Changes = slices.Clone(short.Changes[:min(shown, len(short.Changes))])
 	short.Effects = slices.Clone(short.Effects[:min(shown, len(short.Effects))])
 	h.plan = &short
-}
-
-// logDrift writes one line for each drift that was not there at the last look.
-func (p *pass) logDrift(drift []Drifted) {
-	now := make(map[string]bool, len(drift))
-	for i := range drift {
-		d := &drift[i]
-		paths := make([]string, len(d.Fields))
-		for j, f := range d.Fields {
-			paths[j] = f.Path
-		}
-		key := fmt.Sprint(d.Key, d.Op, paths)
-		if now[key] = true; !p.hand.logged[key] {
-			p.Log.Warn("agent: drift", "kind", d.Kind, "name", d.Name, "op", d.Op, "fields", paths, "why", d.Why, "by", d.By)
-		}
-	}
-	p.hand.logged = now
-}
-
-// log writes one line for a look that did or found something, and one for each
-// change.
-func (p *pass) log() {
-	r := &p.report
-	attrs := []any{"result", r.Result, "causes", r.Causes, "seconds", r.Duration.Seconds()}
-	switch {
-	case r.Result == ResultFailed:
-		p.Log.Error("agent: look", append(attrs, "error", r.Err.Error(), "retry", p.pollAt)...)
-	case r.Result == ResultStandby:
-		p.Log.Info("agent: stands by", append(attrs, "error", r.Err.Error())...)
-	case r.Verdict != nil && r.Run == 0:
-		p.Log.Warn("agent: look", append(attrs, "revision", r.Verdict.Revision.ID, "state", r.Verdict.State, "problems", len(r.Verdict.Problems), "findings", len(r.Verdict.Findings), "text", r.Verdict.Text)...)
-	case r.Run != 0:
-		p.Log.Info("agent: look", append(attrs, "run", r.Run, "revision", r.Revision.ID, "created", r.Plan.Summary.Create, "updated", r.Plan.Summary.Update, "deleted", r.Plan.Summary.Delete)...)
-	default:
-		p.Log.Debug("agent: look", attrs...)
-	}
-	if r.Run == 0 {
-		return
-	}
-	for i := range r.Plan.Changes {
-		c := &r.Plan.Changes[i]
-		paths := make([]string, len(c.Fields))
-		drift := false
-		for j, f := range c.Fields {
-			paths[j], drift = f.Path, drift || f.Drift
-		}
-		p.Log.Info("agent: change", "run", r.Run, "op", c.Op, "kind", c.Kind, "name", c.Name, "fields", paths, "drift", drift)
-	}
 }

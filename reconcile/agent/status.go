@@ -71,8 +71,9 @@ type Counted struct {
 // Drifted is what somebody else changed, and what is done about it.
 type Drifted struct {
 	reconcile.Held
-	By string    `json:"by,omitempty"` // who, where the store can tell
-	On time.Time `json:"on,omitzero"`  // when
+	By   string    `json:"by,omitempty"`   // who, where the store can tell
+	Left string    `json:"left,omitempty"` // why it is not proposed, where it is to be adopted
+	On   time.Time `json:"on,omitzero"`    // when
 }
 
 // Coming is a change that needs no commit.
@@ -156,7 +157,11 @@ func (h *hand) apart() (waiting []reconcile.Held, drift []Drifted) {
 		}
 		if len(others.Fields) > 0 {
 			note := h.notes[held.Name]
-			drift = append(drift, Drifted{others, note.By, note.At})
+			d := Drifted{Held: others, By: note.By, On: note.At}
+			if held.Why == reconcile.HeldAdopt {
+				d.Left = h.proposal.Left[held.Key]
+			}
+			drift = append(drift, d)
 		}
 	}
 	return waiting, drift

@@ -10,8 +10,8 @@ import (
 
 // Blame returns the commit that set a line of a file, counted from 1. It goes
 // back along the parents that have the line, and looks only at the file's
-// folders. A file that was renamed begins with its renaming; in a shallow clone
-// the oldest commit is blamed for all that came before.
+// folders. A file that was renamed begins with its renaming. The error wraps
+// ErrShallow when the line is older than a shallow clone reaches.
 func (r *Repository) Blame(ctx context.Context, rev Revision, file string, line int) (Revision, error) {
 	i, err := r.blame(ctx, rev, file, line)
 	if err != nil {
@@ -48,7 +48,7 @@ func (r *Repository) blame(ctx context.Context, rev Revision, file string, line 
 			return id{}, err
 		}
 		if cut[at] {
-			return at, nil
+			return id{}, fmt.Errorf("%w at %s, which has the line already", ErrShallow, at)
 		}
 		step, err := r.blameStep(c, file, here, text, line)
 		if err != nil || step == nil {
