@@ -57,7 +57,7 @@ func (a *app) planCommand() *cobra.Command {
 					return err
 				}
 			}
-			if err := a.showPlan(p, flags); err != nil {
+			if err := a.showPlan(cmd.Context(), p, flags); err != nil {
 				return err
 			}
 			if detailed && len(p.Changes) > 0 {
@@ -81,13 +81,17 @@ type planned struct {
 	whole bool // it is all that the declarations ask for now
 
 	// Of --base: what it is compared with, what that asks for, and what drifts.
-	base  string
-	was   *resolve.Want
-	drift []reconcile.Held
+	base    string
+	was     *resolve.Want // of the files against a revision
+	request *request      // of two revisions
+	drift   []reconcile.Held
 }
 
 // plan makes the plan from the declarations to the live store.
 func (a *app) plan(ctx context.Context, flags planFlags, how access) (*planned, error) {
+	if flags.base != "" && a.rev != "" {
+		return a.planRequest(ctx, flags, how)
+	}
 	decls, w, err := a.want(ctx)
 	if err != nil {
 		return nil, err
@@ -100,7 +104,7 @@ func (a *app) plan(ctx context.Context, flags planFlags, how access) (*planned, 
 		return nil, err
 	}
 	in.Want, in.Organization, in.At, in.Revision = w.State, w.Organization, w.At.UTC(), a.revision(decls)
-	in.Only, in.Exclude, in.Provenance, in.Notes = flags.only, flags.exclude, w, notes(w)
+	in.Only, in.Exclude, in.Provenance, in.Notes = flags.only, flags.exclude, w, notes(w.Unset)
 	out := &planned{want: w, whole: len(in.Only)+len(in.Exclude) == 0 && a.at == "" && flags.base == ""}
 	if flags.base != "" {
 		if err := a.since(ctx, flags.base, &in, out); err != nil {
@@ -177,16 +181,20 @@ func allowances(given []string) ([]reconcile.Allowance, error) {
 }
 
 // showPlan prints a plan in the format that was asked for.
-func (a *app) showPlan(p *planned, flags planFlags) error {
+func (a *app) showPlan(ctx context.Context, p *planned, flags planFlags) error {
 	switch a.format {
 	case formatJSON:
 		return writePlan(a.out, p.Plan)
 	case formatMarkdown, formatHTML, formatSARIF, formatGitHub:
-		return a.previewPlan(p, flags)
+		return a.previewPlan(ctx, p, flags)
 	}
 	view := planView{Plan: p.Plan, full: flags.full, live: p.in.Live.State, instant: a.at != "", base: p.base}
-	if p.want != nil {
-		view.name, view.next, view.timezone = p.in.Organization.Name, p.want.Next, p.in.Organization.Timezone
+	view.name, view.timezone = p.in.Organization.Name, p.in.Organization.Timezone
+	switch {
+	case p.request != nil:
+		view.next = p.request.now.Next()
+	case p.want != nil:
+		view.next = p.want.Next
 	}
 	if flags.diff {
 		return a.printDiffs(view)

@@ -2,7 +2,9 @@ package main
 
 import (
 	"bufio"
+	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"time"
 
@@ -29,15 +31,17 @@ const (
 const mostComing = 500
 
 // previewPlan writes a plan in a format for pull requests.
-func (a *app) previewPlan(p *planned, flags planFlags) error {
+func (a *app) previewPlan(ctx context.Context, p *planned, flags planFlags) error {
 	v := preview.View{Plan: p.Plan, Organization: p.in.Organization.Name, Base: p.base, Before: p.in.Live.State, After: p.after(), Drift: p.drift, Full: flags.full}
 	if loc, err := time.LoadLocation(p.in.Organization.Timezone); err == nil {
 		v.Location = loc
 	}
-	if p.want != nil {
-		for _, t := range p.upcoming() {
-			v.Coming = append(v.Coming, preview.Coming{At: t.At, User: t.User, Text: t.Reason})
-		}
+	coming, err := p.upcoming(ctx)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errRepository, err)
+	}
+	for _, t := range coming {
+		v.Coming = append(v.Coming, preview.Coming{At: t.At, User: t.User, Text: t.Reason})
 	}
 	return a.write(&v, preview.PlanNotes(p.Plan))
 }
@@ -87,12 +91,18 @@ func (p *planned) after() schema.State {
 
 // upcoming is what happens by itself in the next two weeks: of a pull request
 // what would not happen without it.
-func (p *planned) upcoming() []resolve.Transition {
+func (p *planned) upcoming(ctx context.Context) ([]resolve.Transition, error) {
+	switch {
+	case p.request != nil:
+		return p.request.upcoming(ctx)
+	case p.want == nil:
+		return nil, nil
+	}
 	until := p.want.At.Add(preview.Ahead)
 	out := p.want.Upcoming(until, mostComing)
-	if p.was == nil {
-		return out
+	if p.was != nil {
+		known := p.was.Upcoming(until, mostComing)
+		out = slices.DeleteFunc(out, func(t resolve.Transition) bool { return slices.Contains(known, t) })
 	}
-	known := p.was.Upcoming(until, mostComing)
-	return slices.DeleteFunc(out, func(t resolve.Transition) bool { return slices.Contains(known, t) })
+	return out, nil
 }

@@ -24,12 +24,9 @@ func (a *app) want(ctx context.Context) (*schema.Declarations, *resolve.Want, er
 	if err != nil {
 		return nil, nil, err
 	}
-	at := a.now()
-	if a.at != "" {
-		org, _ := resolve.Organization(decls)
-		if at, err = parseAt(a.at, org.Timezone); err != nil {
-			return nil, nil, err
-		}
+	at, err := a.instant(decls)
+	if err != nil {
+		return nil, nil, err
 	}
 	w, more := resolve.At(decls, at, a.env)
 	if len(problems) > 0 {
@@ -42,6 +39,16 @@ func (a *app) want(ctx context.Context) (*schema.Declarations, *resolve.Want, er
 		return nil, nil, err
 	}
 	return decls, w, append(more, violations...).Err()
+}
+
+// instant is that of --at, in the time zone that declarations of the organization
+// say, or now.
+func (a *app) instant(decls *schema.Declarations) (time.Time, error) {
+	if a.at == "" {
+		return a.now(), nil
+	}
+	org, _ := resolve.Organization(decls)
+	return parseAt(a.at, org.Timezone)
 }
 
 // declarations reads the repository under -C, or a revision of it.
@@ -88,9 +95,9 @@ func parseAt(s, timezone string) (time.Time, error) {
 }
 
 // notes are findings about what the environment does not say.
-func notes(w *resolve.Want) []reconcile.Finding {
+func notes(unset []resolve.Unset) []reconcile.Finding {
 	var out []reconcile.Finding
-	for _, u := range w.Unset {
+	for _, u := range unset {
 		out = append(out, reconcile.Finding{Rule: "password-unset", Severity: reconcile.Warning,
 			Text: fmt.Sprintf("the variable %s is not set, so the password of %s is left as it is", u.Variable, u.Address),
 			Keys: []schema.Key{{Kind: schema.KindUser, Name: string(u.Address)}}})

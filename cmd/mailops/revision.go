@@ -137,9 +137,8 @@ func (a *app) since(ctx context.Context, base string, in *reconcile.Input, p *pl
 	if err != nil {
 		return fmt.Errorf("--base %s: %w", base, err)
 	}
-	in.WantDigest, in.Base, in.Former, in.Guarding = in.Want.Digest(), was.State, was, &was.Organization
-	want := reconcile.LeaveAlone(in.Want, in.Live.State, in.Organization.Unmanaged)
+	in.WantDigest, in.Former = in.Want.Digest(), was
 	p.base, p.was = base+" ("+from.Commit[:12]+")", was
-	in.Want, p.drift = reconcile.Settle(want, in.Live.State, reconcile.Terms{At: in.At, Base: was.State, Drift: schema.Drift{Default: schema.DriftReport}})
+	p.narrow(in, was.State, was.Organization)
 	return nil
 }

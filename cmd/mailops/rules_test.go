@@ -130,7 +130,7 @@ func (e ruleExample) findings(t *testing.T, w *resolve.Want) []reconcile.Finding
 	if err != nil {
 		t.Fatal(err)
 	}
-	in := reconcile.Input{Live: live, Want: w.State, Organization: w.Organization, At: ruleTime, Store: "mem:", Runs: runs, Notes: notes(w)}
+	in := reconcile.Input{Live: live, Want: w.State, Organization: w.Organization, At: ruleTime, Store: "mem:", Runs: runs, Notes: notes(w.Unset)}
 	switch args := e.rule.Args; {
 	case len(args) == 2 && args[0] == "--actor":
 		in.Actor = schema.Address(args[1])

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"mailops/reconcile"
+	"mailops/reconcile/git"
 	"mailops/schema"
 	"mailops/schema/track"
 	"mailops/schema/window"
@@ -165,7 +166,7 @@ func (p *pass) consider(ctx context.Context, head Revision) error {
 	}
 	c, problems, err := p.load(ctx, head)
 	switch {
-	case errors.Is(err, fs.ErrNotExist):
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, git.ErrHostile):
 		p.judge(Verdict{Revision: head, State: StateInvalid, Text: err.Error()})
 		return nil
 	case err != nil:

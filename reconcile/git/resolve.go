@@ -38,11 +38,23 @@ func (r *Repository) headRef() string {
 	return "refs/heads/" + r.options.Branch
 }
 
+// branchName is the branch as people call it: also where HEAD says which it is.
+func (r *Repository) branchName() string {
+	if r.options.Branch != "" {
+		return r.options.Branch
+	}
+	_, next, err := r.dirs.refOnce(r.headRef())
+	if err != nil || next == "" {
+		return "HEAD"
+	}
+	return strings.TrimPrefix(strings.TrimPrefix(next, "refs/heads/"), originPrefix)
+}
+
 // tip is the commit that the branch is at.
 func (r *Repository) tip() (id, error) {
 	i, err := r.dirs.ref(r.headRef())
 	if errors.Is(err, errNoRef) {
-		return id{}, fmt.Errorf("%w: %s", ErrNoBranch, cmp.Or(r.options.Branch, "HEAD"))
+		return id{}, fmt.Errorf("%w: %s", ErrNoBranch, r.branchName())
 	}
 	return i, err
 }

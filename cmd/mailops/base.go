@@ -1,0 +1,182 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+
+	"mailops/reconcile"
+	"mailops/reconcile/git"
+	"mailops/reconcile/preview"
+	"mailops/schema"
+	"mailops/schema/load"
+	"mailops/schema/resolve"
+	"mailops/schema/track"
+)
+
+// A request is what a pull request asks for: two revisions of the declarations,
+// and the want of either. The base is read whole; of the head what differs is read,
+// and what it reaches.
+type request struct {
+	repo     *git.Repository
+	inside   string
+	name     string // of the base, as people say it
+	from, to git.Revision
+	old, new fs.FS
+	tracker  track.Tracker
+	base     *track.Want // nil: the declarations of the base are wrong
+	now      *track.Want
+}
+
+// planRequest plans what --rev asks for since it left --base: what drifts is left
+// as it is, and the guards are those of the base.
+func (a *app) planRequest(ctx context.Context, flags planFlags, how access) (*planned, error) {
+	r, err := a.request(ctx, flags.base)
+	if err != nil {
+		return nil, err
+	}
+	in, err := a.input(ctx, how, r.now.Organization)
+	if err != nil {
+		return nil, err
+	}
+	if in.Allow, err = allowances(flags.allow); err != nil {
+		return nil, err
+	}
+	in.Want, in.WantDigest, in.Organization, in.At, in.Revision = r.now.State, r.now.Digest(), r.now.Organization, r.now.At.UTC(), "git:"+r.to.Commit
+	in.Only, in.Exclude, in.Notes = flags.only, flags.exclude, notes(r.now.Unset)
+	out := &planned{request: r, base: r.name}
+	if r.base != nil {
+		out.narrow(&in, r.base.State, r.base.Organization)
+	}
+	if err := matching(in); err != nil {
+		return nil, err
+	}
+	if err := r.trace(ctx, &in); err != nil {
+		return nil, err
+	}
+	if out.Plan, err = reconcile.New(in); err != nil {
+		return nil, usageError{err, true}
+	}
+	out.in = in
+	return out, nil
+}
+
+// narrow leaves alone what was asked for before and drifts, and takes the guards
+// of what it was asked by.
+func (p *planned) narrow(in *reconcile.Input, was schema.State, guarding schema.Organization) {
+	in.Base, in.Guarding = was, &guarding
+	want := reconcile.LeaveAlone(in.Want, in.Live.State, in.Organization.Unmanaged)
+	in.Want, p.drift = reconcile.Settle(want, in.Live.State, reconcile.Terms{At: in.At, Base: was, Drift: schema.Drift{Default: schema.DriftReport}})
+}
+
+// request reads both ends. A base that is wrong cannot be compared with: the head
+// is read whole then.
+func (a *app) request(ctx context.Context, base string) (*request, error) {
+	defer a.progress("reading the declarations")()
+	r := &request{tracker: track.Tracker{Env: a.env}}
+	if err := a.ends(ctx, base, r); err != nil {
+		return nil, err
+	}
+	org, err := organizationFile(r.new)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errRepository, err)
+	}
+	at, err := a.instant(org)
+	if err != nil {
+		return nil, err
+	}
+	var problems schema.Problems
+	switch r.base, problems, err = r.tracker.Load(ctx, r.old, at); {
+	case errors.Is(err, fs.ErrNotExist), err == nil && len(problems) > 0:
+		r.base, r.name = nil, "nothing: the declarations of "+r.name+" are wrong"
+		r.now, problems, err = r.tracker.Load(ctx, r.new, at)
+	case err == nil:
+		r.tracker.Forget()
+		var changed []string
+		if changed, err = r.repo.Changed(ctx, r.from, r.to, r.inside); err == nil {
+			r.now, problems, err = r.tracker.Next(ctx, r.base, track.Step{Old: r.old, New: r.new, Changed: changed}, at)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errRepository, err)
+	}
+	return r, problems.Err()
+}
+
+// ends finds the two revisions, and their files.
+func (a *app) ends(ctx context.Context, base string, r *request) (err error) {
+	if r.repo, r.inside, err = a.clone(ctx); err != nil {
+		return err
+	}
+	if r.from, err = r.repo.Resolve(ctx, base); err != nil {
+		return usage("--base %s: %w", base, err)
+	}
+	if r.to, err = r.repo.Resolve(ctx, a.rev); err != nil {
+		return usage("--rev %s: %w", a.rev, err)
+	}
+	if r.from, err = r.repo.MergeBase(ctx, r.from, r.to); err != nil {
+		return usage("--base %s: %w", base, err)
+	}
+	r.name = base + " (" + r.from.Commit[:12] + ")"
+	a.commit = &r.to
+	if r.old, err = r.repo.FS(r.from, r.inside); err == nil {
+		r.new, err = r.repo.FS(r.to, r.inside)
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", errRepository, err)
+	}
+	return nil
+}
+
+// organizationFile reads the file that says who the organization is, and its time
+// zone.
+func organizationFile(fsys fs.FS) (*schema.Declarations, error) {
+	reader, err := load.NewReader()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := fs.Stat(fsys, load.Root); err != nil {
+		return nil, err
+	}
+	decls, _, err := reader.Read(fsys, []string{load.Root}) // what is wrong with it, the whole says
+	return decls, err
+}
+
+// trace reads where the values of what changes come from, and where what is no
+// longer declared was.
+func (r *request) trace(ctx context.Context, in *reconcile.Input) error {
+	var keys, gone []schema.Key
+	for _, c := range reconcile.Diff(in.Live.State, in.Want) {
+		if keys = append(keys, c.Key); c.Op == reconcile.OpDelete {
+			gone = append(gone, c.Key)
+		}
+	}
+	now, err := r.tracker.Details(ctx, r.now, r.new, keys)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errRepository, err)
+	}
+	in.Provenance = now
+	if r.base == nil || len(gone) == 0 {
+		return nil
+	}
+	before, err := r.tracker.Details(ctx, r.base, r.old, gone)
+	if err != nil {
+		return fmt.Errorf("%w: %w", errRepository, err)
+	}
+	in.Former = before
+	return nil
+}
+
+// upcoming is what happens by itself until a time, and would not without the
+// request.
+func (r *request) upcoming(ctx context.Context) ([]resolve.Transition, error) {
+	until := r.now.At.Add(preview.Ahead)
+	out, err := r.tracker.Upcoming(ctx, r.now, r.new, until, mostComing)
+	if err != nil || r.base == nil {
+		return out, err
+	}
+	known, err := r.tracker.Upcoming(ctx, r.base, r.old, until, mostComing)
+	return slices.DeleteFunc(out, func(t resolve.Transition) bool { return slices.Contains(known, t) }), err
+}
