@@ -23,6 +23,7 @@ const Format = "mailops.plan/v1"
 type Plan struct {
 	Format   string        `json:"format"`
 	ID       string        `json:"id"`       // digest of all the rest
+	Approval string        `json:"approval"` // digest of what it changes: the same for a plan made again that does the same
 	Revision string        `json:"revision"` // of the declarations
 	Want     string        `json:"want"`     // digest of the want
 	Store    string        `json:"store"`    // where it is to be applied, without credentials
@@ -119,8 +120,22 @@ func (p *Plan) Refusals() []Finding {
 
 // Seal sets the format, the summary and the id of a finished plan.
 func (p *Plan) Seal() {
-	p.Format, p.Summary, p.ID = Format, Summarize(p.Changes), ""
+	p.Format, p.Summary, p.Approval, p.ID = Format, Summarize(p.Changes), p.approval(), ""
 	p.ID = p.digest()
+}
+
+// approval hashes what the plan does to whom: not when and where it was made, nor
+// how the rows were. Who approves a preview approves this.
+func (p *Plan) approval() string {
+	sum := sha256.New()
+	for i := range p.Changes {
+		c := &p.Changes[i]
+		fmt.Fprintf(sum, "%q %q %q\n", c.Key, c.Op, c.From)
+		for _, f := range c.Fields {
+			fmt.Fprintf(sum, " %q %q\n", f.Path, f.After)
+		}
+	}
+	return hex.EncodeToString(sum.Sum(nil)[:16])
 }
 
 // digest hashes the plan change by change: the whole of a large one as JSON
@@ -186,7 +201,7 @@ func ParsePlan(data []byte) (*Plan, error) {
 	if p.Format != Format {
 		return nil, fmt.Errorf("%w: its format is %q, not %q", ErrPlanFile, p.Format, Format)
 	}
-	if p.ID != p.digest() || p.Summary != Summarize(p.Changes) || !p.prints(data) {
+	if p.ID != p.digest() || p.Approval != p.approval() || p.Summary != Summarize(p.Changes) || !p.prints(data) {
 		return nil, fmt.Errorf("%w: it was changed after it was written", ErrPlanFile)
 	}
 	for i := range p.Changes {

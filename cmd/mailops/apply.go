@@ -17,21 +17,29 @@ import (
 
 func (a *app) applyCommand() *cobra.Command {
 	var flags planFlags
+	var approve approval
 	var yes bool
 	cmd := verb("apply [flags] [PLANFILE]", "Make the live store match",
 		"apply makes a plan, shows it, asks, and carries it out whole or not at all.\n"+
 			"With a PLANFILE of plan --out it carries out exactly that plan: rows that have\nchanged since are refused (exit 6), others do not matter.",
 		cobra.MaximumNArgs(1), func(cmd *cobra.Command, args []string) error {
 			if len(args) == 1 {
-				return a.applyFile(cmd.Context(), args[0], flags)
+				if approve.plan != "" || flags.base != "" {
+					return usage("a plan file is applied as it is: --approved-plan and --base belong to a plan that is made now")
+				}
+				return a.applyFile(cmd.Context(), args[0], flags, approve)
 			}
 			p, err := a.plan(cmd.Context(), flags, toWrite)
 			if err != nil {
 				return err
 			}
+			if err := approve.same(p.Plan); err != nil {
+				return err
+			}
 			return a.carryOut(cmd.Context(), p, flags, yes)
 		})
 	flags.add(a, cmd)
+	approve.add(cmd)
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
 	a.formats(cmd, "text", "json")
 	return cmd
@@ -143,9 +151,12 @@ func (a *app) apply(ctx context.Context, p *planned) (int64, []schema.Address, e
 // applyFile carries out a saved plan. The guards judge its changes again, on
 // the live store as it is now and the organization as it is declared now: a
 // file cannot bring its own leave.
-func (a *app) applyFile(ctx context.Context, file string, flags planFlags) error {
+func (a *app) applyFile(ctx context.Context, file string, flags planFlags, approve approval) error {
 	if len(flags.only)+len(flags.exclude) > 0 || a.at != "" {
 		return usage("a plan file is applied as it is: --only, --exclude and --at belong to plan")
+	}
+	if err := approve.signed(file, a.now()); err != nil {
+		return err
 	}
 	p, err := readPlan(file)
 	if err != nil {

@@ -39,6 +39,8 @@ var arrows = []struct {
 	{"reconcile/backup", []string{"schema", "reconcile"}, "copying mail needs a mail server and files; a store only to mark a state"},
 	{"reconcile/backup/pop3sim", nil, "a mail server for tests needs nothing of this module"},
 	{"reconcile/storetest", []string{"schema", "reconcile", "reconcile/mem"}, "the suite knows stores by their interface, and compares each with mem"},
+	{"reconcile/sign", nil, "a signature is of bytes, whatever they say"},
+	{"reconcile/snapshot", []string{"schema", "reconcile", "reconcile/sign"}, "a snapshot is of any store, and plans against it are made elsewhere"},
 	{"reconcile/git", nil, "a revision is files and who committed them, whatever they say"},
 	{"reconcile/agent", []string{"schema", "schema/load", "schema/load/edit", "schema/resolve", "schema/track", "schema/window", "reconcile", "reconcile/git", "reconcile/agent/folder"}, "it joins a source, the want and a store; which, others say"},
 	{"reconcile/agent/news", []string{"schema", "reconcile", "reconcile/agent", "reconcile/agent/notify", "reconcile/agent/forge", "reconcile/preview"}, "what an agent reports becomes what people are told"},
@@ -66,6 +68,8 @@ var owners = map[string][]string{
 	"github.com/spf13/cobra":        {"cmd/mailops"},
 	"github.com/robfig/cron/v3":     {"schema/window"},
 	"github.com/prometheus":         {"reconcile/agent/web"},
+	"github.com/hiddeco/sshsig":     {"reconcile/sign"},
+	"golang.org/x/crypto/ssh":       {"reconcile/sign", "reconcile/git"},
 	"github.com/chromedp":           {}, // tests alone drive a browser
 	"github.com/knadh/go-pop3":      {"reconcile/backup", "examples/mailserver/stack"},
 	"github.com/emersion":           {"reconcile/backup", "examples/mailserver/stack"},

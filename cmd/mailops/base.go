@@ -37,7 +37,12 @@ func (a *app) planRequest(ctx context.Context, flags planFlags, how access) (*pl
 	if err != nil {
 		return nil, err
 	}
-	in, err := a.input(ctx, how, r.now.Organization)
+	out := &planned{request: r, base: r.name}
+	var was schema.State
+	if r.base != nil {
+		was = r.base.State
+	}
+	in, err := a.liveInput(ctx, how, flags, r.now.Organization, r.now.State, was, out)
 	if err != nil {
 		return nil, err
 	}
@@ -46,14 +51,13 @@ func (a *app) planRequest(ctx context.Context, flags planFlags, how access) (*pl
 	}
 	in.Want, in.WantDigest, in.Organization, in.At, in.Revision = r.now.State, r.now.Digest(), r.now.Organization, r.now.At.UTC(), "git:"+r.to.Commit
 	in.Only, in.Exclude, in.Notes = flags.only, flags.exclude, notes(r.now.Unset)
-	out := &planned{request: r, base: r.name}
 	if r.base != nil {
 		out.narrow(&in, r.base.State, r.base.Organization)
 	}
 	if err := matching(in); err != nil {
 		return nil, err
 	}
-	if err := r.trace(ctx, &in); err != nil {
+	if out.want, err = r.trace(ctx, &in); err != nil {
 		return nil, err
 	}
 	if out.Plan, err = reconcile.New(in); err != nil {
@@ -145,8 +149,8 @@ func organizationFile(fsys fs.FS) (*schema.Declarations, error) {
 }
 
 // trace reads where the values of what changes come from, and where what is no
-// longer declared was.
-func (r *request) trace(ctx context.Context, in *reconcile.Input) error {
+// longer declared was. It returns what is known of the first, with its secrets.
+func (r *request) trace(ctx context.Context, in *reconcile.Input) (*resolve.Want, error) {
 	var keys, gone []schema.Key
 	for _, c := range reconcile.Diff(in.Live.State, in.Want) {
 		if keys = append(keys, c.Key); c.Op == reconcile.OpDelete {
@@ -155,18 +159,18 @@ func (r *request) trace(ctx context.Context, in *reconcile.Input) error {
 	}
 	now, err := r.tracker.Details(ctx, r.now, r.new, keys)
 	if err != nil {
-		return fmt.Errorf("%w: %w", errRepository, err)
+		return nil, fmt.Errorf("%w: %w", errRepository, err)
 	}
 	in.Provenance = now
 	if r.base == nil || len(gone) == 0 {
-		return nil
+		return now, nil
 	}
 	before, err := r.tracker.Details(ctx, r.base, r.old, gone)
 	if err != nil {
-		return fmt.Errorf("%w: %w", errRepository, err)
+		return nil, fmt.Errorf("%w: %w", errRepository, err)
 	}
 	in.Former = before
-	return nil
+	return now, nil
 }
 
 // upcoming is what happens by itself until a time, and would not without the

@@ -25,6 +25,8 @@ type planFlags struct {
 	only, exclude, allow []string
 	base                 string
 	full, diff           bool
+
+	live liveFlags
 }
 
 func (f *planFlags) add(a *app, cmd *cobra.Command) {
@@ -34,12 +36,13 @@ func (f *planFlags) add(a *app, cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&f.full, "full", false, "show every field of what is created and deleted")
 	cmd.Flags().BoolVar(&f.diff, "diff", false, "show changes as unified YAML differences")
 	cmd.Flags().StringVar(&a.actor, "actor", "", "the `ADDRESS` of the administrator who asks")
+	cmd.Flags().Var((*revisionFlag)(&f.base), "base", "only what was asked for since this git `REVISION`, such as main; what drifts is left out")
 	a.atFlag(cmd)
 }
 
 func (a *app) planCommand() *cobra.Command {
 	var flags planFlags
-	var out string
+	var out, signKey string
 	var detailed bool
 	cmd := verb("plan [flags]", "Show what the declarations change in the live store",
 		"plan compares the live store with the declarations and shows what apply would do,\nand what that means to people. It changes nothing.",
@@ -57,6 +60,11 @@ func (a *app) planCommand() *cobra.Command {
 					return err
 				}
 			}
+			if signKey != "" {
+				if err := signPlan(out, signKey); err != nil {
+					return err
+				}
+			}
 			if err := a.showPlan(cmd.Context(), p, flags); err != nil {
 				return err
 			}
@@ -67,7 +75,8 @@ func (a *app) planCommand() *cobra.Command {
 		})
 	flags.add(a, cmd)
 	cmd.Flags().StringVar(&out, "out", "", "save the plan to this `FILE`, for apply")
-	cmd.Flags().Var((*revisionFlag)(&flags.base), "base", "only what was asked for since this git `REVISION`, such as main; what drifts is left out")
+	cmd.Flags().StringVar(&signKey, "sign-key", "", "sign what --out saves, as FILE.sig, with the SSH key (ed25519) in this `FILE`")
+	flags.live.add(cmd)
 	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit 2 when the plan has changes")
 	a.formats(cmd, formatText, formatJSON, formatMarkdown, formatHTML, formatSARIF, formatGitHub)
 	return cmd
@@ -85,6 +94,8 @@ type planned struct {
 	was     *resolve.Want // of the files against a revision
 	request *request      // of two revisions
 	drift   []reconcile.Held
+
+	snapshot time.Time // when the live state was read; zero: now
 }
 
 // plan makes the plan from the declarations to the live store.
@@ -96,7 +107,15 @@ func (a *app) plan(ctx context.Context, flags planFlags, how access) (*planned, 
 	if err != nil {
 		return nil, err
 	}
-	in, err := a.input(ctx, how, w.Organization)
+	out := &planned{want: w, whole: len(flags.only)+len(flags.exclude) == 0 && a.at == "" && flags.base == ""}
+	var was schema.State
+	if flags.base != "" {
+		if err := a.since(ctx, flags.base, out); err != nil {
+			return nil, err
+		}
+		was = out.was.State
+	}
+	in, err := a.liveInput(ctx, how, flags, w.Organization, w.State, was, out)
 	if err != nil {
 		return nil, err
 	}
@@ -105,11 +124,9 @@ func (a *app) plan(ctx context.Context, flags planFlags, how access) (*planned, 
 	}
 	in.Want, in.Organization, in.At, in.Revision = w.State, w.Organization, w.At.UTC(), a.revision(decls)
 	in.Only, in.Exclude, in.Provenance, in.Notes = flags.only, flags.exclude, w, notes(w.Unset)
-	out := &planned{want: w, whole: len(in.Only)+len(in.Exclude) == 0 && a.at == "" && flags.base == ""}
-	if flags.base != "" {
-		if err := a.since(ctx, flags.base, &in, out); err != nil {
-			return nil, err
-		}
+	if out.was != nil {
+		in.WantDigest, in.Former = in.Want.Digest(), out.was
+		out.narrow(&in, was, out.was.Organization)
 	}
 	if err := matching(in); err != nil {
 		return nil, err
@@ -144,13 +161,9 @@ func matching(in reconcile.Input) error {
 // the guards of the organization ask for.
 func (a *app) input(ctx context.Context, how access, org schema.Organization) (reconcile.Input, error) {
 	defer a.progress("reading the live store")()
-	var in reconcile.Input
-	if a.actor != "" {
-		actor, err := load.FoldAddress(a.actor)
-		if err != nil {
-			return in, usage("--actor %s: %w", a.actor, err)
-		}
-		in.Actor = actor
+	in, err := a.asked()
+	if err != nil {
+		return in, err
 	}
 	s, name, err := a.open(ctx, how)
 	if err != nil {
@@ -166,6 +179,17 @@ func (a *app) input(ctx context.Context, how access, org schema.Organization) (r
 	}
 	in.Runs, err = s.Since(ctx, a.now().Add(-time.Duration(org.Guards.Window.Per)))
 	return in, err
+}
+
+// asked is an input that knows who asks.
+func (a *app) asked() (in reconcile.Input, err error) {
+	if a.actor == "" {
+		return in, nil
+	}
+	if in.Actor, err = load.FoldAddress(a.actor); err != nil {
+		return in, usage("--actor %s: %w", a.actor, err)
+	}
+	return in, nil
 }
 
 func allowances(given []string) ([]reconcile.Allowance, error) {

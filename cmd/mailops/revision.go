@@ -10,7 +10,6 @@ import (
 	"path"
 	"path/filepath"
 
-	"mailops/reconcile"
 	"mailops/reconcile/git"
 	"mailops/schema"
 )
@@ -111,10 +110,9 @@ func (a *app) asCommitted(repo *git.Repository, r git.Revision, inside, file str
 	return err == nil && bytes.Equal(committed, edited)
 }
 
-// since narrows a plan to what has been asked for since a revision left the
-// history of the one that is planned: fields in which the two ask for the same
-// stay as they are live.
-func (a *app) since(ctx context.Context, base string, in *reconcile.Input, p *planned) error {
+// since reads what a revision asked for when it left the history of what is
+// planned.
+func (a *app) since(ctx context.Context, base string, p *planned) error {
 	repo, _, err := a.clone(ctx)
 	if err != nil {
 		return err
@@ -137,8 +135,6 @@ func (a *app) since(ctx context.Context, base string, in *reconcile.Input, p *pl
 	if err != nil {
 		return fmt.Errorf("--base %s: %w", base, err)
 	}
-	in.WantDigest, in.Former = in.Want.Digest(), was
 	p.base, p.was = base+" ("+from.Commit[:12]+")", was
-	p.narrow(in, was.State, was.Organization)
 	return nil
 }

@@ -16,6 +16,7 @@ import (
 
 	"mailops/reconcile"
 	"mailops/reconcile/git"
+	"mailops/reconcile/snapshot"
 	"mailops/schema"
 )
 
@@ -146,15 +147,15 @@ func exitCode(err error) int {
 		return exitDone
 	case errors.Is(err, errChanges), errors.Is(err, errDrift):
 		return exitChanges
-	case errors.As(err, &wrong):
+	case errors.As(err, &wrong), errors.Is(err, snapshot.ErrForeign), errors.Is(err, snapshot.ErrFormat), errors.Is(err, snapshot.ErrKey):
 		return exitUsage
 	case errors.As(err, &problems):
 		return exitInvalid
-	case errors.Is(err, reconcile.ErrRefused):
+	case errors.Is(err, reconcile.ErrRefused), errors.Is(err, errSignature), errors.Is(err, snapshot.ErrForged):
 		return exitRefused
-	case errors.Is(err, reconcile.ErrConflict), errors.Is(err, reconcile.ErrFenced), errors.Is(err, reconcile.ErrLed), errors.Is(err, reconcile.ErrBusy), errors.Is(err, reconcile.ErrNoSecret):
+	case errors.Is(err, reconcile.ErrConflict), errors.Is(err, errApproved), errors.Is(err, snapshot.ErrExpired), errors.Is(err, reconcile.ErrFenced), errors.Is(err, reconcile.ErrLed), errors.Is(err, reconcile.ErrBusy), errors.Is(err, reconcile.ErrNoSecret):
 		return exitConflict
-	case errors.Is(err, reconcile.ErrUnreachable), errors.Is(err, reconcile.ErrNewer), errors.Is(err, errRepository), errors.Is(err, git.ErrUnreachable), errors.Is(err, git.ErrAuth), errors.Is(err, git.ErrDamaged), errors.Is(err, errAgent):
+	case errors.Is(err, reconcile.ErrUnreachable), errors.Is(err, reconcile.ErrNewer), errors.Is(err, snapshot.ErrNewer), errors.Is(err, errRepository), errors.Is(err, git.ErrUnreachable), errors.Is(err, git.ErrAuth), errors.Is(err, git.ErrDamaged), errors.Is(err, errAgent):
 		return exitUnreachable
 	}
 	return exitFailure
@@ -239,7 +240,7 @@ func (a *app) root() *cobra.Command {
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError{err, true} })
 	root.AddCommand(a.initCommand(), a.validateCommand(), a.planCommand(), a.applyCommand(),
 		a.importCommand(), a.exportCommand(), a.fmtCommand(), a.explainCommand(), a.routeCommand(),
-		a.passwordCommand(), a.backupCommand(), a.historyCommand(), a.undoCommand(),
+		a.passwordCommand(), a.backupCommand(), a.snapshotCommand(), a.commentCommand(), a.historyCommand(), a.undoCommand(),
 		a.agentCommand(), a.statusCommand(), a.driftCommand(), a.pauseCommand(), a.resumeCommand(),
 		a.impersonateCommand(), a.enforceCommand(), a.postingCommand(), a.schemaCommand(), a.doctorCommand(), a.versionCommand())
 	root.AddCommand(a.completionCommand())

@@ -206,7 +206,7 @@ func (v *View) headline(r *report) string {
 }
 
 func (v *View) facts() []fact {
-	out := []fact{{"plan", v.ID}, {"declarations", v.Revision}}
+	out := []fact{{"plan", v.Approval}, {"declarations", v.Revision}}
 	if v.Base != "" {
 		out = append(out, fact{"compared with", v.Base})
 	}

@@ -1,6 +1,7 @@
 package forge
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -46,11 +47,12 @@ type comment struct {
 
 // Comment implements Forge.
 func (c *client) Comment(ctx context.Context, commit, marker, body string) error {
-	switch {
-	case !commitID.MatchString(commit):
+	if !commitID.MatchString(commit) {
 		return fmt.Errorf("comment: %q is no commit", commit)
-	case !markers.MatchString(marker) || strings.Contains(marker[4:len(marker)-3], "--"):
-		return fmt.Errorf("comment: %q is no marker, such as <!-- mailops -->", marker)
+	}
+	text, err := c.text(marker, body)
+	if err != nil {
+		return err
 	}
 	done, err := c.take(ctx)
 	if err != nil {
@@ -64,10 +66,6 @@ func (c *client) Comment(ctx context.Context, commit, marker, body string) error
 	if err != nil {
 		return err
 	}
-	if c.shape.actions {
-		body = withoutActions(body)
-	}
-	text := fit(marker, body, c.shape.most)
 	var failed []error
 	if len(numbers) > mostPulls {
 		failed = append(failed, fmt.Errorf("commit %s is in %d pull requests: only %d are told", commit, len(numbers), mostPulls))
@@ -77,6 +75,37 @@ func (c *client) Comment(ctx context.Context, commit, marker, body string) error
 		failed = append(failed, c.say(ctx, number, marker, text))
 	}
 	return errors.Join(failed...)
+}
+
+// CommentOn implements Commenter.
+func (c *client) CommentOn(ctx context.Context, number int64, marker, body string) error {
+	if number <= 0 {
+		return fmt.Errorf("comment: %d is no pull request", number)
+	}
+	text, err := c.text(marker, body)
+	if err != nil {
+		return err
+	}
+	done, err := c.take(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+	if err := c.introduce(ctx); err != nil {
+		return err
+	}
+	return c.say(ctx, number, marker, text)
+}
+
+// text is a comment as the forge takes it.
+func (c *client) text(marker, body string) (string, error) {
+	if !markers.MatchString(marker) || strings.Contains(marker[4:len(marker)-3], "--") {
+		return "", fmt.Errorf("comment: %q is no marker, such as <!-- mailops -->", marker)
+	}
+	if c.shape.actions {
+		body = withoutActions(body)
+	}
+	return fit(marker, body, c.shape.most), nil
 }
 
 // introduce asks who we are. An app of GitHub and a token of few rights are not
@@ -229,7 +258,7 @@ func (c *client) isMine(one *comment) bool {
 	case one.System || one.ID <= 0:
 		return false
 	case c.self != 0:
-		return max(one.User.ID, one.Author.ID) == c.self
+		return cmp.Or(one.User.ID, one.Author.ID) == c.self // below zero: Gitea's actions
 	case c.shape.bots:
 		return one.User.Type == "Bot"
 	}

@@ -29,6 +29,7 @@ type fake struct {
 	quirks   []quirk  // for the next requests
 	hidden   bool     // GET /user is refused
 	app      bool     // our account is a bot
+	self     int      // the number of our account
 	pageSize int      // at most
 	statuses map[string][]map[string]any
 	pulls    []fakePull
@@ -61,7 +62,7 @@ type fakeComment struct {
 type quirk func(w http.ResponseWriter, r *http.Request) bool
 
 func newFake(t *testing.T, name string) *fake {
-	f := &fake{t: t, name: name, dialect: dialects[name], mux: http.NewServeMux(), turn: make(lock, 1), pageSize: 50,
+	f := &fake{t: t, name: name, dialect: dialects[name], mux: http.NewServeMux(), turn: make(lock, 1), self: me, pageSize: 50,
 		statuses: make(map[string][]map[string]any), comments: make(map[int][]*fakeComment)}
 	for _, route := range f.dialect.routes {
 		method, path, _ := strings.Cut(route.pattern, " ")
@@ -164,7 +165,7 @@ func (f *fake) user(w http.ResponseWriter, _ *http.Request, _ map[string]string)
 		f.refuse(w, http.StatusForbidden, "Resource not accessible by integration")
 		return
 	}
-	f.answer(w, http.StatusOK, f.person(me))
+	f.answer(w, http.StatusOK, f.person(f.self))
 }
 
 func (f *fake) person(id int) map[string]any {
@@ -172,7 +173,7 @@ func (f *fake) person(id int) map[string]any {
 		return map[string]any{"id": id, "username": fmt.Sprint("user", id)}
 	}
 	kind := "User"
-	if f.app && id == me {
+	if f.app && id == f.self {
 		kind = "Bot"
 	}
 	return map[string]any{"id": id, "login": fmt.Sprint("user", id), "type": kind}
@@ -312,7 +313,7 @@ func (f *fake) addComment(w http.ResponseWriter, r *http.Request, body map[strin
 		f.refuse(w, http.StatusNotFound, "Not Found")
 		return
 	}
-	f.answer(w, http.StatusCreated, f.shown(f.comment(number, me, body["body"])))
+	f.answer(w, http.StatusCreated, f.shown(f.comment(number, f.self, body["body"])))
 }
 
 func (f *fake) editComment(w http.ResponseWriter, r *http.Request, body map[string]string) {

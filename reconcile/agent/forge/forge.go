@@ -37,6 +37,14 @@ type Forge interface {
 	Comment(ctx context.Context, commit, marker, body string) error
 }
 
+// A Commenter is a Forge for who knows a pull request by its number, as its CI
+// does. The forges of this package are all Commenters.
+type Commenter interface {
+	// CommentOn says body on the pull request of that number, in the way of
+	// Forge.Comment.
+	CommentOn(ctx context.Context, number int64, marker, body string) error
+}
+
 // A State is how a commit fares.
 type State string
 

@@ -141,6 +141,36 @@ func TestComment(t *testing.T) {
 	})
 }
 
+// TestCommentOn: who knows the number asks for no commit. The account of Gitea's
+// and Forgejo's actions has a number below zero.
+func TestCommentOn(t *testing.T) {
+	everywhere(t, func(t *testing.T, f *fake, forge Forge) {
+		if f.name == "Gitea" {
+			f.self = -2
+		}
+		f.pulls = []fakePull{{1, []string{commit}, "open", ""}, {2, []string{commit}, "open", ""}}
+		thief := f.comment(2, 8, marker+"\nnot by us")
+		for _, body := range []string{"first", "second", "second"} {
+			if err := forge.(Commenter).CommentOn(t.Context(), 2, marker, body); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if len(f.comments[1]) != 0 || len(f.comments[2]) != 2 || thief.edits != 0 {
+			t.Fatalf("%d and %d comments, the other's was edited %d times", len(f.comments[1]), len(f.comments[2]), thief.edits)
+		}
+		if ours := f.comments[2][1]; ours.body != marker+"\nsecond" || ours.edits != 1 {
+			t.Errorf("comment %+v", ours)
+		}
+		if n := f.count(""); n != 6 { // who we are, three lists, a comment, an edit
+			t.Errorf("%d requests: %q", n, f.asked)
+		}
+		var missing *Error
+		if err := forge.(Commenter).CommentOn(t.Context(), 3, marker, "x"); !errors.As(err, &missing) || missing.Code != http.StatusNotFound || missing.Temporary {
+			t.Errorf("no such pull request: error %v", err)
+		}
+	})
+}
+
 // TestWhichPulls: those that people still look at, in this repository.
 func TestWhichPulls(t *testing.T) {
 	for name, want := range map[string][]int{"GitHub": {2, 4}, "GitLab": {2, 3, 4}, "Gitea": {2, 4}} {

@@ -61,6 +61,14 @@ func TestArguments(t *testing.T) {
 				t.Errorf("marker %q was taken", bad)
 			}
 		}
+		for _, bad := range []int64{0, -1} {
+			if forge.(Commenter).CommentOn(t.Context(), bad, marker, "x") == nil {
+				t.Errorf("pull request %d was taken", bad)
+			}
+		}
+		if forge.(Commenter).CommentOn(t.Context(), 1, "mailops", "x") == nil {
+			t.Error("no marker was taken")
+		}
 		for _, bad := range []Status{{}, {State: "failed"}, {State: Success, URL: "javascript:alert(1)"}, {State: Success, URL: "/status"}} {
 			if forge.SetStatus(t.Context(), commit, bad) == nil {
 				t.Errorf("status %+v was taken", bad)
