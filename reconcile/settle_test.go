@@ -115,3 +115,45 @@ func heldFields(held []reconcile.Held) []string {
 	}
 	return fieldsOf(changes)
 }
+
+// FuzzBase holds the law of `plan --base`: what it plans is the full plan, but for
+// what no difference of base and want asks for. What would need that, such as a
+// user in a domain that somebody removed by hand, waits with it.
+func FuzzBase(f *testing.F) {
+	seed(f, 60, func(data []byte) { f.Add(data) })
+	f.Fuzz(func(t *testing.T, data []byte) {
+		c := &choices{data}
+		base := c.state()
+		live := c.mutate(base)
+		want := c.mutate(base)
+		full := reconcile.Diff(live, want)
+		settled, held := reconcile.Settle(want, live, reconcile.Terms{At: now, Base: base, Drift: schema.Drift{Default: schema.DriftReport}})
+		asked := []string{}
+		for _, change := range full {
+			reconcile.MarkDrift(&change, base, want)
+			drift := func(field reconcile.FieldChange) bool { return field.Drift }
+			if change.Fields = slices.DeleteFunc(change.Fields, drift); len(change.Fields) > 0 || bare(change, base, want) {
+				asked = append(asked, fieldsOf([]reconcile.Change{change})...)
+			}
+		}
+		var waits []reconcile.Held
+		for _, h := range held {
+			if h.Why == reconcile.HeldWith {
+				waits = append(waits, h)
+			}
+		}
+		planned := append(fieldsOf(reconcile.Diff(live, settled)), heldFields(waits)...)
+		if diff := cmp.Diff(asked, planned, sorted); diff != "" {
+			t.Fatalf("what is asked for is not what is planned (-asked +planned):\n%s", diff)
+		}
+		if same, _ := reconcile.Settle(base, live, reconcile.Terms{At: now, Base: base, Drift: schema.Drift{Default: schema.DriftReport}}); len(reconcile.Diff(live, same)) > 0 {
+			t.Fatal("nothing was asked for, and something is planned")
+		}
+	})
+}
+
+// bare reports whether a change of something that has nothing but its name, a
+// domain, is asked for.
+func bare(c reconcile.Change, base, want schema.State) bool {
+	return c.Op != reconcile.OpUpdate && (base.Find(c.Key) == nil) != (want.Find(c.Key) == nil)
+}

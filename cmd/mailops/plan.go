@@ -79,6 +79,7 @@ func (a *app) planCommand() *cobra.Command {
 	flags.live.add(cmd)
 	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit 2 when the plan has changes")
 	a.formats(cmd, formatText, formatJSON, formatMarkdown, formatHTML, formatSARIF, formatGitHub)
+	limits(cmd)
 	return cmd
 }
 

@@ -16,6 +16,7 @@ func (a *app) validateCommand() *cobra.Command {
 		cobra.NoArgs, a.validate)
 	a.formats(cmd, formatText, formatJSON, formatSARIF, formatGitHub, formatJUnit)
 	a.atFlag(cmd)
+	limits(cmd)
 	return cmd
 }
 
