@@ -3,6 +3,7 @@ package reconcile
 import (
 	"fmt"
 	"math"
+	"strings"
 
 	"mailops/schema"
 )
@@ -18,8 +19,20 @@ func (e *effects) full(key schema.Key, was, will *schema.User) {
 		return
 	}
 	if was.Quota == schema.Unlimited || used <= was.Quota {
-		e.say(Severe, "over-quota", key, "%s holds %s, more than the new quota of %s: mail to it is refused until something is deleted", who(will), used, will.Quota)
+		e.say(Severe, "over-quota", key, "%s holds %s, more than the new quota of %s: mail to it is refused until something is deleted", who(will), about(used), will.Quota)
 	}
+}
+
+// about is a size as people say it: with one digit after the point.
+func about(b schema.Bytes) string {
+	size, unit := float64(b), "B"
+	for _, next := range []string{"KiB", "MiB", "GiB", "TiB"} {
+		if size < 1024 {
+			break
+		}
+		size, unit = size/1024, next
+	}
+	return strings.TrimSuffix(fmt.Sprintf("%.1f", size), ".0") + " " + unit
 }
 
 // pressing is from which share of a licence on its use is worth a word.
@@ -46,7 +59,7 @@ func (e *effects) licences() {
 		tight("enhanced accounts", was.enhanced, will.enhanced, *l.Enhanced, number)
 	}
 	if l.Storage != schema.Unlimited {
-		tight("storage", was.storage, will.storage, int64(l.Storage), func(n int64) string { return schema.Bytes(n).String() })
+		tight("storage", was.storage, will.storage, int64(l.Storage), func(n int64) string { return about(schema.Bytes(n)) })
 	}
 }
 

@@ -107,7 +107,7 @@ func (a *attribution) of(key schema.Key, fields []string) *schema.Origin {
 	for _, name := range fields {
 		for i := range c.Fields {
 			f := &c.Fields[i]
-			if o := f.Origin; o != nil && o.File != "" && (name == "" || f.Path == name || strings.HasPrefix(f.Path, name+".")) {
+			if o := f.Origin; o != nil && o.File != "" && o.Via != "default" && (name == "" || f.Path == name || strings.HasPrefix(f.Path, name+".")) {
 				return o
 			}
 		}
@@ -115,8 +115,15 @@ func (a *attribution) of(key schema.Key, fields []string) *schema.Origin {
 	if o := declared(a.want, c.Key); o != nil {
 		return o
 	}
-	return declared(a.former, c.Key)
+	if o := declared(a.former, c.Key); o != nil {
+		o.Via = ViaBefore
+		return o
+	}
+	return nil
 }
+
+// ViaBefore is how an origin is called that only the declarations before have.
+const ViaBefore = "before this change"
 
 // declared is the first line of a resource.
 func declared(p Provenance, key schema.Key) *schema.Origin {

@@ -60,9 +60,9 @@ func Effects(in Input, after schema.State, changes []Change) []Effect {
 	}
 	e.readers()
 	e.licences()
-	rank := []Severity{Severe, Warning, Info}
+	loud := []Severity{Severe, Warning, Info}
 	slices.SortStableFunc(e.out, func(a, b Effect) int {
-		return cmp.Or(slices.Index(rank, a.Severity)-slices.Index(rank, b.Severity), a.Key.Compare(b.Key))
+		return cmp.Or(slices.Index(loud, a.Severity)-slices.Index(loud, b.Severity), a.Key.Compare(b.Key))
 	})
 	return e.out
 }
@@ -92,7 +92,33 @@ func (e *effects) change(c *Change) {
 		if c.Op == OpDelete && !e.will.Exists(c.Address()) {
 			e.unreachable(Warning, c.Key)
 		}
+		e.outside(c)
 	}
+}
+
+// outside says when the mail of an alias or a list begins to go to others.
+func (e *effects) outside(c *Change) {
+	for _, to := range without(targets(e.after.Find(c.Key)), targets(e.before.Find(c.Key))) {
+		if !e.will.IsOurs(to) {
+			e.say(Warning, "forward-outside", c.Key, "mail to %s goes out of the organization, to %s", c.Name, to)
+		}
+	}
+}
+
+func targets(r schema.Resource) []schema.Address {
+	if r == nil {
+		return nil
+	}
+	return schema.Targets(r)
+}
+
+// enumerate joins words as a sentence does.
+func enumerate(words []string) string {
+	if len(words) < 2 {
+		return strings.Join(words, "")
+	}
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " and " + words[last]
 }
 
 // unreachable says what happens to mail to an address that is gone.
@@ -163,13 +189,13 @@ func (e *effects) signIn(key schema.Key, was, will *schema.User) {
 	case len(lost) > 0 && len(after) == 0:
 		e.say(Severe, "sign-in-lost", key, "%s can no longer sign in", who(will))
 	case len(lost) > 0:
-		e.say(Warning, "sign-in-narrowed", key, "%s can no longer sign in by %s", who(will), strings.Join(lost, ", "))
+		e.say(Warning, "sign-in-narrowed", key, "%s can no longer sign in by %s", who(will), enumerate(lost))
 	}
 	switch outside := without(gained, []string{"webmail"}); {
 	case len(gained) > 0 && len(before) > 0 && len(outside) > 0:
-		e.say(Warning, "sign-in-widened", key, "%s can now sign in by %s as well", who(will), strings.Join(gained, ", "))
+		e.say(Warning, "sign-in-widened", key, "%s can now sign in by %s as well", who(will), enumerate(gained))
 	case len(gained) > 0:
-		e.say(Info, "sign-in-gained", key, "%s can now sign in by %s", who(will), strings.Join(gained, ", "))
+		e.say(Info, "sign-in-gained", key, "%s can now sign in by %s", who(will), enumerate(gained))
 	}
 	switch p, q := was.Permissions, will.Permissions; {
 	case p.AccessHours == nil && q.AccessHours != nil && len(after) > 0:
@@ -229,11 +255,14 @@ func (e *effects) granted(key schema.Key, was, will *schema.User) {
 	}
 	switch {
 	case will.IsAdmin() && (!was.IsAdmin() || will.Role == schema.RoleSuperAdmin && was.Role != will.Role):
-		e.say(Warning, "admin-gained", key, "%s becomes an administrator (%s)", who(will), will.Role)
+		e.say(Warning, "admin-gained", key, "%s becomes %s", who(will), rank[will.Role])
 	case was.IsAdmin() && !will.IsAdmin():
 		e.say(Warning, "admin-lost", key, "%s is no longer an administrator", who(will))
 	}
 }
+
+// rank are the administrators' roles in words.
+var rank = map[string]string{schema.RoleAdmin: "an administrator", schema.RoleSuperAdmin: "a super administrator"}
 
 // endless reports a journey that is never meant to end: 9999-12-31 is for ever.
 func endless(u *schema.User) bool {

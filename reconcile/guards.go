@@ -232,7 +232,7 @@ func (c *check) budget(rule, guard, does string, touched []schema.Key, s Spendin
 	if len(touched) <= s.Left() || c.Organization.Guards.Window.Per == 0 {
 		return
 	}
-	c.refuse(rule, "", touched, "the plan "+does+", and of the %d that all runs of %s may, %d are done", len(touched), s.Limit, c.Organization.Guards.Window.Per, s.Spent)
+	c.refuse(rule, "", touched, "the plan "+does+"; all plans of the last %s together may do that to %d, and have done it to %d", len(touched), c.Organization.Guards.Window.Per, s.Limit, s.Spent)
 	c.out[len(c.out)-1].Allow = guard + "=" + strconv.Itoa(len(touched))
 }
 

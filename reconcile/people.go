@@ -23,7 +23,7 @@ func (c *check) admins() {
 	case afterWithPassword == 0 && beforeWithPassword > 0:
 		c.refuse("admin-lockout", "", nil, "the plan leaves no administrator who can sign in: none of the %d that it leaves has a password", after)
 	case after < least:
-		c.refuse("min-admins", strconv.Itoa(after), nil, "`minAdmins: %d` asks for administrators who can sign in, and the plan leaves %d", least, after)
+		c.refuse("min-admins", strconv.Itoa(after), nil, "the organization wants %d administrators who can sign in (`minAdmins`), and the plan leaves %d", least, after)
 	}
 }
 

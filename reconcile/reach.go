@@ -27,7 +27,11 @@ func (e *effects) readers() {
 			continue
 		}
 		if !e.will.Reads(a) && (e.was.Reads(a) || !e.was.Exists(a)) {
-			e.say(Severe, "no-reader", key, "%s ends with no reader", a)
+			word := " any more"
+			if !e.was.Exists(a) {
+				word = ""
+			}
+			e.say(Severe, "no-reader", key, "nobody reads mail to %s%s", a, word)
 			continue
 		}
 		if near != nil && e.was.Exists(a) {
@@ -45,11 +49,16 @@ func (e *effects) audience(key schema.Key) {
 			before[i] = heir // who is renamed reads on
 		}
 	}
-	if lost := without(before, after); len(lost) > 0 {
+	lost, gained := without(before, after), without(after, before)
+	if len(lost) > 0 {
 		e.say(Warning, "readers-lost", key, "mail to %s no longer reaches %s", key.Name, some(lost))
 	}
-	if gained := without(after, before); len(gained) > 0 {
-		e.say(Info, "readers-gained", key, "mail to %s reaches %s as well", key.Name, some(gained))
+	word := "as well"
+	if len(lost) == len(before) {
+		word = "instead"
+	}
+	if len(gained) > 0 {
+		e.say(Info, "readers-gained", key, "mail to %s reaches %s %s", key.Name, some(gained), word)
 	}
 }
 
@@ -138,6 +147,9 @@ func Routes(before, after schema.State, changes []Change, most int) []RouteChang
 		}
 		a := c.Address()
 		r := RouteChange{a, text(was.Audience(a)), text(will.Audience(a))}
+		if was.IsOurs(a) && !will.IsOurs(a) {
+			r.After = nil // its domain is gone: it is refused, and not somebody else's
+		}
 		if own := []string{string(a)}; !slices.Equal(r.Before, r.After) && !slices.Equal(append(r.Before, r.After...), own) {
 			out = append(out, r) // a mailbox that comes or goes is no news about its mail
 		}

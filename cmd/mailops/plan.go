@@ -213,7 +213,7 @@ func (a *app) showPlan(ctx context.Context, p *planned, flags planFlags) error {
 	case formatMarkdown, formatHTML, formatSARIF, formatGitHub:
 		return a.previewPlan(ctx, p, flags)
 	}
-	view := planView{Plan: p.Plan, full: flags.full, live: p.in.Live.State, instant: a.at != "", base: p.base}
+	view := planView{Plan: p.Plan, full: flags.full, live: p.in.Live.State, instant: a.at != "", base: p.base, drift: len(p.drift)}
 	view.name, view.timezone = p.in.Organization.Name, p.in.Organization.Timezone
 	switch {
 	case p.request != nil:

@@ -23,6 +23,7 @@ type planView struct {
 	live     schema.State
 	full     bool
 	instant  bool   // the plan is for an instant that was asked for
+	drift    int    // resources that somebody changed by hand, and the plan leaves alone
 	base     string // what it is compared with; "": all that is asked for
 }
 
@@ -75,7 +76,11 @@ func (a *app) printHead(v planView) {
 	if v.Undoes > 0 {
 		fmt.Fprintf(w, "%s\n", a.paint(w, bold, fmt.Sprintf("Plan to undo run %d on %s", v.Undoes, v.Store)))
 	} else {
-		fmt.Fprintf(w, "%s\n", a.paint(w, bold, fmt.Sprintf("Plan for %s on %s", v.name, v.Store)))
+		since := ""
+		if v.base != "" {
+			since = ", compared with " + v.base
+		}
+		fmt.Fprintf(w, "%s\n", a.paint(w, bold, fmt.Sprintf("Plan for %s on %s%s", v.name, v.Store, since)))
 	}
 	a.printEffects(v.Effects, len(v.Refusals()) > 0)
 }
@@ -90,6 +95,9 @@ func (a *app) printTail(v planView) {
 	fmt.Fprintf(w, "\n%s\n", a.paint(w, bold, v.summary()))
 	if len(v.Recorded) > 0 {
 		fmt.Fprintf(w, "Recorded, not enforced by this store: %s.\n", strings.Join(v.Recorded, ", "))
+	}
+	if v.drift > 0 {
+		fmt.Fprintf(w, "Drift stays as it is: %s. mailops drift shows it.\n", count(v.drift, "resource"))
 	}
 	if v.instant {
 		fmt.Fprintf(w, "This is what is wanted at %s.\n", shown(v.At, v.timezone))

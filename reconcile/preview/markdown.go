@@ -71,7 +71,7 @@ func (m *markdown) section(s section, toCome int) {
 	m.line("")
 	open, end := "#### "+s.heading, ""
 	if s.folded {
-		open, end = "<details><summary><b>"+html.EscapeString(s.heading)+"</b></summary>\n", "\n</details>"
+		open, end = "<details><summary><b>"+inHTML(s.heading)+"</b></summary>\n", "\n</details>"
 	}
 	m.line("%s", open)
 	if !s.folded {
@@ -84,6 +84,9 @@ func (m *markdown) section(s section, toCome int) {
 			break
 		}
 		m.line("%s", block)
+		if strings.HasSuffix(block, "</details>") {
+			m.line("") // what follows is Markdown again
+		}
 	}
 	if end != "" {
 		m.line("%s", end)
@@ -169,7 +172,7 @@ func groupBlock(g group) string {
 		return "- " + Escape(g.Title)
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "<details><summary>%s</summary>\n\n", Escape(g.Title))
+	fmt.Fprintf(&b, "<details><summary>%s</summary>\n\n", inHTML(g.Title))
 	if len(g.Fields) > 0 {
 		b.WriteString("| field | before | after | set in |\n|---|---|---|---|\n")
 	}
@@ -218,18 +221,38 @@ func (m *markdown) footer(r *report) string {
 // is shown as it is, in one line.
 func Escape(s string) string {
 	var b strings.Builder
-	word := false // the character before may be of an address
-	for _, r := range strings.Join(strings.Fields(Plain(s)), " ") {
+	for _, r := range mute(s) {
 		switch {
 		case strings.ContainsRune("\\`*_{}[]()#+-!|~", r):
 			b.WriteRune('\\')
 			b.WriteRune(r)
-		case r == '@' && !word:
-			b.WriteString("@\u2060") // a word joiner: nobody is called
 		case r == '&', r == '<', r == '>':
 			b.WriteString(html.EscapeString(string(r)))
 		default:
 			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
+// inHTML is a text within a tag, where Markdown is not read.
+func inHTML(s string) string { return html.EscapeString(mute(s)) }
+
+// mute puts a word joiner, which nobody sees, where forges would make a link out
+// of a text, whatever stands around it: of a name, of the number of an issue, of
+// an address of the web.
+func mute(s string) string {
+	const joiner = '\u2060'
+	var b strings.Builder
+	word := false // the character before may be of a mail address
+	for _, r := range strings.Join(strings.Fields(Plain(s)), " ") {
+		if r == '@' && !word {
+			b.WriteRune(r)
+			r = joiner
+		}
+		b.WriteRune(r)
+		if r == '#' || r == '/' && strings.HasSuffix(b.String(), "://") || r == '.' && strings.HasSuffix(strings.ToLower(b.String()), "www.") {
+			b.WriteRune(joiner)
 		}
 		word = unicode.IsLetter(r) || unicode.IsDigit(r) || strings.ContainsRune("._-+", r)
 	}

@@ -47,6 +47,9 @@ func PlanNotes(p *reconcile.Plan) []Note {
 	var out []Note
 	for _, f := range p.Findings {
 		n := Note{LevelWarning, f.Rule, posOf(f.Origin), Plain(f.Text), ""}
+		if f.Lifted {
+			n.Text += " (lifted for this plan)"
+		}
 		if f.Severity == reconcile.Refuse && !f.Lifted {
 			n.Level = LevelError
 			if f.Allow != "" {
@@ -58,19 +61,29 @@ func PlanNotes(p *reconcile.Plan) []Note {
 	for _, e := range gather(p.Effects) {
 		switch e.Severity {
 		case reconcile.Severe:
-			out = append(out, Note{LevelError, e.ID, posOf(e.Origin), Plain(e.Text), ""})
+			// What is severe may be meant: an error would fail the check.
+			out = append(out, Note{LevelWarning, e.ID, posOf(e.Origin), Plain(e.Text), before(e.Origin)})
 		case reconcile.Warning:
-			out = append(out, Note{LevelWarning, e.ID, posOf(e.Origin), Plain(e.Text), ""})
+			out = append(out, Note{LevelWarning, e.ID, posOf(e.Origin), Plain(e.Text), before(e.Origin)})
 		}
 	}
 	return ordered(out)
 }
 
 func posOf(o *schema.Origin) schema.Pos {
-	if o == nil {
+	if o == nil || o.Via == reconcile.ViaBefore || o.Via == "default" {
 		return schema.Pos{}
 	}
 	return o.Pos
+}
+
+// before is the place of what is no longer declared: no line is left to show it
+// at.
+func before(o *schema.Origin) string {
+	if o == nil || o.Via != reconcile.ViaBefore {
+		return ""
+	}
+	return place(o)
 }
 
 // ordered puts the loudest first, and those of a level in the order of files.

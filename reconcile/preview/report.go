@@ -95,12 +95,15 @@ var kindWords = map[schema.Kind][2]string{
 var severities = []effects{{Severity: reconcile.Severe, Title: "Severe"}, {Severity: reconcile.Warning, Title: "Worth a look"}, {Severity: reconcile.Info, Title: "For information"}}
 
 func (v *View) report() report {
-	r := report{Title: "mailops: " + cmp.Or(v.Organization, "preview"), Routes: v.Routes, Counts: v.counts()}
+	r := report{Title: "mailops: " + cmp.Or(Plain(v.Organization), "preview"), Routes: v.Routes, Counts: v.counts()}
 	if len(v.Problems) > 0 {
 		return v.wrong(r)
 	}
 	for _, f := range v.Findings {
-		one := finding{f.Rule, f.Text, "", place(f.Origin)}
+		one := finding{f.Rule, Plain(f.Text), "", place(f.Origin)}
+		if f.Lifted {
+			one.Text += " (lifted for this plan)"
+		}
 		if f.Severity != reconcile.Refuse || f.Lifted {
 			r.Notices = append(r.Notices, one)
 			continue
@@ -114,7 +117,7 @@ func (v *View) report() report {
 	for _, s := range severities {
 		for _, e := range told {
 			if e.Severity == s.Severity {
-				s.Lines = append(s.Lines, effect{e.Text, place(e.Origin)})
+				s.Lines = append(s.Lines, effect{Plain(e.Text), place(e.Origin)})
 			}
 		}
 		if len(s.Lines) > 0 {
@@ -135,16 +138,21 @@ func (v *View) wrong(r report) report {
 	return r
 }
 
+// place is the line that an origin names; what nobody declared has none.
 func place(o *schema.Origin) string {
-	if o == nil || o.File == "" {
+	switch {
+	case o == nil || o.File == "" || o.Via == "default":
 		return ""
+	case o.Via == reconcile.ViaBefore:
+		return Plain(fmt.Sprintf("%s:%d %s", o.File, o.Line, o.Via))
 	}
-	return fmt.Sprintf("%s:%d", o.File, o.Line)
+	return Plain(fmt.Sprintf("%s:%d", o.File, o.Line))
 }
 
 // counts sums up by kind.
 func (v *View) counts() []counts {
 	var out []counts
+	moved := v.renamed()
 	for _, kind := range []schema.Kind{schema.KindUser, schema.KindAlias, schema.KindList, schema.KindDomain} {
 		c := counts{Kind: kindWords[kind][1]}
 		for i := range v.Changes {
@@ -153,15 +161,38 @@ func (v *View) counts() []counts {
 			}
 			switch v.Changes[i].Op {
 			case reconcile.OpCreate:
+				if v.Changes[i].From != "" && moved[string(v.Changes[i].From)] {
+					c.Update++
+					continue
+				}
 				c.Create++
 			case reconcile.OpUpdate:
 				c.Update++
 			case reconcile.OpDelete:
-				c.Delete++
+				if !moved[v.Changes[i].Name] || kind != schema.KindUser {
+					c.Delete++
+				}
 			}
 		}
 		if c.Create+c.Update+c.Delete > 0 {
 			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// renamed are the addresses of users whose mailboxes go on under another one.
+func (v *View) renamed() map[string]bool {
+	gone := make(map[string]bool)
+	for i := range v.Changes {
+		if c := &v.Changes[i]; c.Op == reconcile.OpDelete && c.Kind == schema.KindUser {
+			gone[c.Name] = true
+		}
+	}
+	out := make(map[string]bool)
+	for i := range v.Changes {
+		if c := &v.Changes[i]; c.Op == reconcile.OpCreate && gone[string(c.From)] {
+			out[string(c.From)] = true
 		}
 	}
 	return out
@@ -178,31 +209,34 @@ func (v *View) headline(r *report) string {
 		}
 		return "Nothing to do: the live store is as declared."
 	}
-	var parts []string
-	for _, c := range r.Counts {
-		for _, words := range kindWords {
-			if n := c.Create + c.Update + c.Delete; words[1] == c.Kind {
-				parts = append(parts, many(n, words[0], words[1]))
+	if len(r.Refusals) > 0 {
+		return "Refused. It would " + and(r.acts("add", "change", "delete")) + "."
+	}
+	return "This " + and(r.acts("adds", "changes", "deletes")) + "."
+}
+
+// acts says how many of each kind come, change and go.
+func (r *report) acts(add, change, remove string) []string {
+	var out []string
+	for _, act := range []struct {
+		verb string
+		n    func(counts) int
+	}{
+		{add, func(c counts) int { return c.Create }}, {change, func(c counts) int { return c.Update }}, {remove, func(c counts) int { return c.Delete }},
+	} {
+		var parts []string
+		for _, c := range r.Counts {
+			for _, words := range kindWords {
+				if n := act.n(c); words[1] == c.Kind && n > 0 {
+					parts = append(parts, many(n, words[0], words[1]))
+				}
 			}
 		}
-	}
-	text := "This changes " + and(parts) + "."
-	if len(r.Refusals) > 0 {
-		text = "Refused. It would change " + and(parts) + "."
-	}
-	var loud []string
-	for _, e := range r.Effects {
-		switch e.Severity {
-		case reconcile.Severe:
-			loud = append(loud, many(len(e.Lines), "consequence is severe", "consequences are severe"))
-		case reconcile.Warning:
-			loud = append(loud, many(len(e.Lines), "is worth a look", "are worth a look"))
+		if len(parts) > 0 {
+			out = append(out, act.verb+" "+and(parts))
 		}
 	}
-	if len(loud) > 0 {
-		text += " Of what it means, " + and(loud) + "."
-	}
-	return text
+	return out
 }
 
 func (v *View) facts() []fact {
@@ -216,6 +250,9 @@ func (v *View) facts() []fact {
 	}
 	if len(v.Recorded) > 0 {
 		out = append(out, fact{"recorded, not enforced by this store", strings.Join(v.Recorded, ", ")})
+	}
+	for i := range out {
+		out[i].Text = Plain(out[i].Text)
 	}
 	return out
 }
@@ -283,12 +320,19 @@ func and(words []string) string {
 // groups puts resources together to which the same happens: a profile that
 // reaches everybody is one group, and a person with changes of their own is another.
 func (v *View) groups() []group {
-	index := make(map[string]int)
+	index, moved := make(map[string]int), v.renamed()
 	var out []group
 	for i := range v.Changes {
 		c := &v.Changes[i]
+		if c.Kind == schema.KindUser && c.Op == reconcile.OpDelete && moved[c.Name] {
+			continue // told where the mailbox goes on
+		}
 		fields := v.fields(c)
-		key := string(c.Op) + "\x00" + string(c.Kind)
+		op := string(c.Op)
+		if c.Op == reconcile.OpCreate && moved[string(c.From)] {
+			op = opRenamed
+		}
+		key := op + "\x00" + string(c.Kind)
 		for _, f := range fields {
 			key += "\x00" + f.Path + "\x00" + f.Before + "\x00" + f.After
 		}
@@ -296,9 +340,13 @@ func (v *View) groups() []group {
 		if !known {
 			at = len(out)
 			index[key] = at
-			out = append(out, group{Title: string(c.Op) + "\x00" + string(c.Kind), Fields: fields})
+			out = append(out, group{Title: op + "\x00" + string(c.Kind), Fields: fields})
 		}
-		out[at].Who = append(out[at].Who, v.who(c))
+		who := v.who(c)
+		if op == opRenamed {
+			who = string(c.From) + " → " + who + ", with the mailbox"
+		}
+		out[at].Who = append(out[at].Who, who)
 	}
 	for i := range out {
 		op, kind, _ := strings.Cut(out[i].Title, "\x00")
@@ -324,7 +372,10 @@ func shared(place string) string {
 	return ""
 }
 
-var opWords = map[reconcile.Op]string{reconcile.OpCreate: "New:", reconcile.OpUpdate: "Changed:", reconcile.OpDelete: "Deleted:"}
+// opRenamed is a create that takes over a mailbox.
+const opRenamed = "renamed"
+
+var opWords = map[reconcile.Op]string{opRenamed: "Renamed:", reconcile.OpCreate: "New:", reconcile.OpUpdate: "Changed:", reconcile.OpDelete: "Deleted:"}
 
 // fields are those that a preview shows of a change: of what comes, those that
 // say something of their own, of what goes, none, unless all are asked for.
@@ -337,8 +388,8 @@ func (v *View) fields(c *reconcile.Change) []field {
 		}
 		before, after := Sides(f)
 		where := place(f.Origin)
-		if where != "" && f.Origin.Via != "" {
-			where += " (" + f.Origin.Via + ")"
+		if f.Origin != nil && f.Origin.Via != "" {
+			where = strings.TrimSpace(where + " (" + f.Origin.Via + ")")
 		}
 		out = append(out, field{f.Path, before, after, where})
 	}

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"path"
 	"slices"
+	"strings"
 
 	"mailops/schema"
 )
@@ -85,7 +86,7 @@ func SARIF(w io.Writer, notes []Note, version, folder string) error {
 			n.Text, n.Hint, n.Pos = fmt.Sprintf("%s are left out here; the plan has all of them", many(len(notes)-i, "note", "notes")), "", schema.Pos{}
 		}
 		at, _ := slices.BinarySearch(ids, n.Rule)
-		run.Results = append(run.Results, sarifResult{n.Rule, at, n.Level, sarifText{n.said()}, []sarifLocation{location(n.Pos, folder)}})
+		run.Results = append(run.Results, sarifResult{n.Rule, at, n.Level, sarifText{plainText.Replace(n.said())}, []sarifLocation{location(n.Pos, folder)}})
 		if i == mostResults {
 			break
 		}
@@ -94,6 +95,10 @@ func SARIF(w io.Writer, notes []Note, version, folder string) error {
 	enc.SetIndent("", "  ")
 	return enc.Encode(sarifLog{"https://json.schemastore.org/sarif-2.1.0.json", "2.1.0", []sarifRun{run}})
 }
+
+// plainText keeps a text from being read as one with links or placeholders (SARIF
+// 2.1.0 §3.11.5 and §3.11.6).
+var plainText = strings.NewReplacer(`\`, `\\`, "[", `\[`, "]", `\]`, "{", "{{", "}", "}}")
 
 func location(at schema.Pos, folder string) sarifLocation {
 	at = inRepository(at, folder)

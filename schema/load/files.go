@@ -142,6 +142,9 @@ func readText(fsys fs.FS, file string) ([]byte, *schema.Problem, error) {
 // unseen), or one that turns the text around (Unicode TR36 §3.6). The offset is
 // -1 when it is fine.
 func textProblem(text []byte) (offset int, message, hint string) {
+	if binary(text) {
+		return 0, "is a binary file, and no text", "take it out of the folder, or give it another ending than .yaml"
+	}
 	for i := 0; i < len(text); {
 		r, size := utf8.DecodeRune(text[i:])
 		switch {
@@ -159,6 +162,21 @@ func textProblem(text []byte) (offset int, message, hint string) {
 		i += size
 	}
 	return -1, "", ""
+}
+
+// binary reports whether a file is an image, an archive or the like: as git does,
+// by a NUL in its beginning (buffer_is_binary), or by one of the commonest marks.
+// UTF-16 has a NUL in every other byte.
+func binary(text []byte) bool {
+	for _, mark := range []string{"PK\x03\x04", "%PDF-", "\x89PNG", "\xff\xd8\xff", "GIF8", "\x1f\x8b", "\x7fELF"} {
+		if bytes.HasPrefix(text, []byte(mark)) {
+			return true
+		}
+	}
+	const beginning = 8000
+	begins := text[:min(beginning, len(text))]
+	n := bytes.Count(begins, []byte{0})
+	return n > 0 && n < len(begins)/3
 }
 
 func hidden(r rune) bool {

@@ -31,6 +31,10 @@ func parse(file string, text []byte) ([]schema.Node, schema.Problems) {
 	if problem := shape(file, text); problem != nil {
 		return nil, schema.Problems{*problem}
 	}
+	if at := conflict.FindIndex(text); at != nil {
+		return nil, schema.Problems{{Pos: posAt(file, text, at[0]), Rule: "yaml-syntax",
+			Message: "a merge conflict is left in this file", Hint: "keep what is right of both sides, and take the lines of <<<<<<<, ======= and >>>>>>> out"}}
+	}
 	var out []schema.Node
 	var problems schema.Problems
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
@@ -91,6 +95,10 @@ func shape(file string, text []byte) *schema.Problem {
 	}
 	return nil
 }
+
+// conflict finds what git leaves of a merge that nobody has resolved (git-merge(1),
+// "How conflicts are presented").
+var conflict = regexp.MustCompile(`(?m)^(<<<<<<<|>>>>>>>) .*$`)
 
 var (
 	syntaxError   = regexp.MustCompile(`^(?:yaml: )?(?:unmarshal errors:\s*)?(?:line (\d+): )?(?s)(.*)$`)
