@@ -48,12 +48,8 @@ func (a *app) planCommand() *cobra.Command {
 		"plan compares the live store with the declarations and shows what apply would do,\nand what that means to people. It changes nothing.",
 		cobra.NoArgs, func(cmd *cobra.Command, _ []string) error {
 			p, err := a.plan(cmd.Context(), flags, toRead)
-			var problems schema.Problems
-			if errors.As(err, &problems) && a.format != formatText && a.format != formatJSON {
-				return errors.Join(a.previewProblems(problems), said(err))
-			}
 			if err != nil {
-				return err
+				return a.unplanned(err)
 			}
 			if out != "" {
 				if err := savePlan(out, p.Plan); err != nil {
@@ -81,6 +77,24 @@ func (a *app) planCommand() *cobra.Command {
 	a.formats(cmd, formatText, formatJSON, formatMarkdown, formatHTML, formatSARIF, formatGitHub)
 	limits(cmd)
 	return cmd
+}
+
+// unplanned says, in the format that was asked for, why there is no plan: where a
+// comment or a report stands already, it must not go on telling of another plan.
+func (a *app) unplanned(err error) error {
+	var problems schema.Problems
+	var wrong usageError
+	switch {
+	case a.format == formatText, errors.As(err, &wrong):
+		return err
+	case errors.As(err, &problems) && a.format == formatJSON:
+		return errors.Join(a.problemsJSON(problems), said(err))
+	case errors.As(err, &problems):
+		return errors.Join(a.previewProblems(problems), said(err))
+	case a.format == formatJSON:
+		return err
+	}
+	return errors.Join(a.previewFailure(err), err)
 }
 
 // A planned is a plan with what it was made from.

@@ -51,6 +51,11 @@ func (a *app) previewProblems(problems schema.Problems) error {
 	return a.write(&preview.View{Plan: &reconcile.Plan{}, Problems: problems}, preview.ProblemNotes(problems))
 }
 
+// previewFailure writes that there is no preview, and why.
+func (a *app) previewFailure(err error) error {
+	return a.write(&preview.View{Plan: &reconcile.Plan{}, Failure: err.Error()}, []preview.Note{{Level: preview.LevelError, Rule: "preview", Text: "the preview could not be made: " + preview.Plain(err.Error())}})
+}
+
 // write writes a preview, or its notes.
 func (a *app) write(v *preview.View, notes []preview.Note) error {
 	w := bufio.NewWriter(a.out)

@@ -37,10 +37,7 @@ func (a *app) validate(cmd *cobra.Command, _ []string) error {
 	case formatSARIF, formatGitHub, formatJUnit:
 		return errors.Join(a.previewProblems(problems), said(err))
 	case formatJSON:
-		return errors.Join(a.printJSON(struct {
-			Format   string          `json:"format"`
-			Problems schema.Problems `json:"problems"`
-		}{"mailops.problems/v1", append(schema.Problems{}, problems...)}), said(err))
+		return errors.Join(a.problemsJSON(problems), said(err))
 	}
 	if err != nil {
 		a.printProblems(a.out, problems)
@@ -53,6 +50,13 @@ func (a *app) validate(cmd *cobra.Command, _ []string) error {
 	fmt.Fprintf(a.out, "All is right: %s, with %s, %s, %s and %s.\n", count(len(decls.All), "declaration"), count(kinds[schema.KindUser], "user"),
 		count(kinds[schema.KindAlias], "alias"), count(kinds[schema.KindList], "list"), count(len(decls.Policies), "policy"))
 	return nil
+}
+
+func (a *app) problemsJSON(problems schema.Problems) error {
+	return a.printJSON(struct {
+		Format   string          `json:"format"`
+		Problems schema.Problems `json:"problems"`
+	}{"mailops.problems/v1", append(schema.Problems{}, problems...)})
 }
 
 // said marks an error as told, and keeps its exit code.

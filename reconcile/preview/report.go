@@ -19,6 +19,7 @@ type View struct {
 	Base         string           // what it is compared with, as people say it; "": all that is asked for
 	Before       schema.State     // live
 	After        schema.State     // as the plan leaves it
+	Failure      string           // why there is no preview at all
 	Problems     schema.Problems  // what keeps it from being planned at all
 	Drift        []reconcile.Held // what the live store has that no commit made, and the plan leaves alone
 	Coming       []Coming
@@ -96,6 +97,10 @@ var severities = []effects{{Severity: reconcile.Severe, Title: "Severe"}, {Sever
 
 func (v *View) report() report {
 	r := report{Title: "mailops: " + cmp.Or(Plain(v.Organization), "preview"), Routes: v.Routes, Counts: v.counts()}
+	if v.Failure != "" {
+		r.Headline = "Refused. The preview could not be made: " + Plain(v.Failure)
+		return r
+	}
 	if len(v.Problems) > 0 {
 		return v.wrong(r)
 	}
