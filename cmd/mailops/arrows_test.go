@@ -71,6 +71,7 @@ var owners = map[string][]string{
 	"github.com/hiddeco/sshsig":     {"reconcile/sign"},
 	"golang.org/x/crypto/ssh":       {"reconcile/sign", "reconcile/git"},
 	"github.com/chromedp":           {}, // tests alone drive a browser
+	"github.com/rhysd/actionlint":   {}, // tests alone read workflows
 	"github.com/knadh/go-pop3":      {"reconcile/backup", "examples/mailserver/stack"},
 	"github.com/emersion":           {"reconcile/backup", "examples/mailserver/stack"},
 }

@@ -79,6 +79,11 @@ func (b birth) files() (map[string][]byte, error) {
 		if err != nil {
 			return err
 		}
+		name := strings.TrimPrefix(file, "skeleton/")
+		if strings.HasPrefix(name, ".github/") { // its own templates look like ours
+			files[name] = text
+			return nil
+		}
 		t, err := template.New(file).Option("missingkey=error").Parse(string(text))
 		if err != nil {
 			return err
@@ -87,7 +92,6 @@ func (b birth) files() (map[string][]byte, error) {
 		if err := t.Execute(&out, b); err != nil {
 			return err
 		}
-		name := strings.TrimPrefix(file, "skeleton/")
 		files[name], err = b.canonical(name, out.String())
 		return err
 	})

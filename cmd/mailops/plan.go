@@ -64,7 +64,10 @@ func (a *app) planCommand() *cobra.Command {
 			if err := a.showPlan(cmd.Context(), p, flags); err != nil {
 				return err
 			}
-			if detailed && len(p.Changes) > 0 {
+			switch {
+			case detailed && len(p.Refusals()) > 0:
+				return said(reconcile.ErrRefused)
+			case detailed && len(p.Changes) > 0:
 				return errChanges
 			}
 			return nil
@@ -73,7 +76,7 @@ func (a *app) planCommand() *cobra.Command {
 	cmd.Flags().StringVar(&out, "out", "", "save the plan to this `FILE`, for apply")
 	cmd.Flags().StringVar(&signKey, "sign-key", "", "sign what --out saves, as FILE.sig, with the SSH key (ed25519) in this `FILE`")
 	flags.live.add(cmd)
-	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit 2 when the plan has changes")
+	cmd.Flags().BoolVar(&detailed, "detailed-exitcode", false, "exit 2 when the plan has changes, and 5 when a guard or rule refuses it")
 	a.formats(cmd, formatText, formatJSON, formatMarkdown, formatHTML, formatSARIF, formatGitHub)
 	limits(cmd)
 	return cmd
