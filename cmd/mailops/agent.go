@@ -3,29 +3,20 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"mailops/reconcile/agent"
 	"mailops/reconcile/git"
-
-	"mailops/reconcile/preview"
 )
-
-// errAgent says that the agent cannot be asked.
-var errAgent = errors.New("the agent cannot be reached")
 
 // agentFlags are the flags of agent.
 type agentFlags struct {
@@ -44,8 +35,12 @@ type agentFlags struct {
 func (a *app) agentCommand() *cobra.Command {
 	var f agentFlags
 	cmd := verb("agent [flags]", "Follow a repository and keep the live store true",
-		"agent runs until it is interrupted. It follows a branch of a git repository (--repo, or\nthe clone that -C lies in), or with --watch a folder that is being edited; it applies\nwhat was committed, keeps the live store as the commit in force asks for it, and tells\npeople. One agent leads a store; others stand by. Its log goes to stderr.",
-		cobra.NoArgs, func(cmd *cobra.Command, _ []string) error { return a.runAgent(cmd.Context(), f) })
+		agentText, cobra.NoArgs, func(cmd *cobra.Command, _ []string) error {
+			if err := namesFiles(cmd); err != nil {
+				return err
+			}
+			return a.runAgent(cmd.Context(), f)
+		})
 	flags := cmd.Flags()
 	flags.StringVar(&f.repo, "repo", "", "the `URL` or path of a git repository (default: the clone that -C lies in)")
 	flags.StringVar(&f.branch, "branch", "", "the `BRANCH` to follow (default: the repository's HEAD)")
@@ -75,6 +70,17 @@ func (a *app) runAgent(ctx context.Context, f agentFlags) error {
 	if f.text {
 		log = slog.New(slog.NewTextHandler(a.err, nil))
 	}
+	if err := f.check(); err != nil {
+		return err
+	}
+	page, err := f.server.page(f.tell.url)
+	if err != nil {
+		return err
+	}
+	told, err := a.tellers(f.tell, log)
+	if err != nil {
+		return err
+	}
 	state := cmp.Or(f.state, a.env["STATE_DIRECTORY"], filepath.Join(a.dir, ".mailops", "agent"))
 	source, err := a.source(ctx, f, state, log)
 	if err != nil {
@@ -95,13 +101,9 @@ func (a *app) runAgent(ctx context.Context, f agentFlags) error {
 	if err != nil {
 		return err
 	}
-	told, err := a.tellers(f.tell, log)
-	if err != nil {
-		return err
-	}
 	ag := agent.New(agent.Options{Source: source, Open: a.openForAgent, Name: name, Holder: cmp.Or(f.holder, host+":"+full), Env: a.env,
 		Interval: f.interval, Whole: f.whole, AllowRewind: f.allowRewind, Branch: f.proposals, Log: log, Observe: told, Version: version()})
-	stop, err := a.serve(ctx, f.server, ag, told, log)
+	stop, err := page.serve(ctx, ag, told, log)
 	if err != nil {
 		return err
 	}
@@ -113,9 +115,6 @@ func (a *app) runAgent(ctx context.Context, f agentFlags) error {
 // source is what the agent follows.
 func (a *app) source(ctx context.Context, f agentFlags, state string, log *slog.Logger) (agent.Source, error) {
 	if f.watch != "" {
-		if f.repo != "" || f.branch != "" || f.path != "" {
-			return nil, usage("--watch follows a folder: --repo, --branch and --path belong to repositories")
-		}
 		return &agent.Folder{Dir: f.watch, Log: log}, nil
 	}
 	o := git.Options{URL: f.repo, Branch: f.branch, Dir: filepath.Join(state, "mirror.git"), Auth: f.auth, CAFile: f.ca}
@@ -130,6 +129,9 @@ func (a *app) source(ctx context.Context, f agentFlags, state string, log *slog.
 			return nil, usage("%s lies in no git repository: name one with --repo, or follow a folder with --watch", a.dir)
 		}
 		o.URL, inside = top, filepath.ToSlash(filepath.Join(at, f.path))
+		if !filepath.IsLocal(inside) {
+			return nil, usage("--path %s: it leads out of the repository", f.path)
+		}
 	}
 	if o.Auth.PasswordFile == "" {
 		o.Auth.Password = a.env["MAILOPS_GIT_TOKEN"]
@@ -143,7 +145,33 @@ func (a *app) source(ctx context.Context, f agentFlags, state string, log *slog.
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errRepository, err)
 	}
-	return &agent.Git{Repo: repo, Path: inside}, nil
+	return followed{&agent.Git{Repo: repo, Path: inside}, f.branch}, nil
+}
+
+// A followed branch is a source that says by which flag it was chosen, when it
+// is not there.
+type followed struct {
+	*agent.Git
+	branch string // of --branch
+}
+
+// Fetch implements agent.Source.
+func (f followed) Fetch(ctx context.Context) error { return f.named(f.Git.Fetch(ctx)) }
+
+// Head implements agent.Source.
+func (f followed) Head(ctx context.Context) (agent.Revision, error) {
+	r, err := f.Git.Head(ctx)
+	return r, f.named(err)
+}
+
+func (f followed) named(err error) error {
+	switch {
+	case !errors.Is(err, git.ErrNoBranch):
+		return err
+	case f.branch == "":
+		return fmt.Errorf("%w; --branch names another one", err)
+	}
+	return fmt.Errorf("--branch %s: %w", f.branch, err)
 }
 
 // openForAgent opens the live store, which must be one that agents can keep.
@@ -159,94 +187,27 @@ func (a *app) openForAgent(ctx context.Context) (agent.Store, error) {
 	return store, nil
 }
 
-func (a *app) reconcileCommand() *cobra.Command {
-	var at, tokenFile string
-	cmd := verb("reconcile [flags]", "Have a running agent look now",
-		"reconcile asks a running agent to look at repository and store now, waits until it has,\nand says how it stands.",
-		cobra.NoArgs, func(cmd *cobra.Command, _ []string) error { return a.askAgent(cmd.Context(), at, tokenFile) })
-	cmd.Use = "reconcile [flags]"
-	cmd.Flags().StringVar(&at, "agent", "http://"+defaultListen, "the `URL` of the agent")
-	cmd.Flags().StringVar(&tokenFile, "token-file", "", "a `FILE` with the agent's token (default $MAILOPS_AGENT_TOKEN)")
-	a.formats(cmd, "text", "json")
-	return cmd
-}
+// agentText is what --help says first.
+const agentText = `agent runs until it is interrupted. It follows a branch of a git repository (--repo, or
+the clone that -C lies in), or with --watch a folder that is being edited; it applies
+what was committed, keeps the live store as the commit in force asks for it, and tells
+people. One agent leads a store; others stand by. Its log goes to stderr.
 
-// askAgent posts to a running agent and prints its status.
-func (a *app) askAgent(ctx context.Context, at, tokenFile string) error {
-	base, err := url.Parse(at)
-	if err != nil || base.Host == "" {
-		return usage("--agent %s: want a URL such as http://%s", at, defaultListen)
-	}
-	token := a.env["MAILOPS_AGENT_TOKEN"]
-	if tokenFile != "" {
-		if token, err = readSecret(tokenFile); err != nil {
-			return err
-		}
-	}
-	if token != "" && base.Scheme == "http" && !loopback(base.Hostname()) {
-		return usage("--agent %s: the token would cross the network in the clear; use https", at)
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, base.JoinPath("api/reconcile").String(), strings.NewReader(""))
-	if err != nil {
-		return err
-	}
-	if token != "" {
-		req.Header.Set("Authorization", "Bearer "+token)
-	}
-	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	resp, err := client.Do(req)
-	if err != nil {
-		return fmt.Errorf("%w: %w", errAgent, err)
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, 64<<20))
-	if err != nil {
-		return fmt.Errorf("%w: %w", errAgent, err)
-	}
-	if resp.StatusCode != http.StatusOK {
-		return fmt.Errorf("%w: it answers %s", errAgent, resp.Status)
-	}
-	if a.format == "json" {
-		_, err = a.out.Write(body)
-		return err
-	}
-	var s agent.Status
-	if err := json.Unmarshal(body, &s); err != nil {
-		return fmt.Errorf("%w: %w", errAgent, err)
-	}
-	return a.printAgent(s)
-}
+The page at --listen is open to who is on this machine while neither a token nor a
+proxy's header is given. A token that is given is asked for on loopback too: by browsers
+once, of programs as "Authorization: Bearer TOKEN", also for /metrics; /healthz and
+/readyz need none. Where the page is reached from elsewhere (--host, --https, a --url of
+another machine), one or the other is needed.
 
-// printAgent says how an agent stands, in the words of its page.
-func (a *app) printAgent(s agent.Status) error {
-	if s.InForce != nil {
-		fmt.Fprintf(a.out, "in force  %s %s, since %s\n", short(s.InForce.ID), preview.Plain(s.InForce.Subject), shown(s.InForce.Since, s.Timezone))
-	}
-	if v := s.Verdict; v != nil {
-		fmt.Fprintf(a.out, "newest    %s %s: %s\n", short(v.Revision.ID), preview.Plain(v.Revision.Subject), v.State)
-		if len(v.Problems) > 0 {
-			a.printProblems(a.out, v.Problems)
-		}
-		a.printFindings(a.out, v.Findings)
-		if v.Text != "" {
-			fmt.Fprintln(a.out, " ", preview.Plain(v.Text))
-		}
-	}
-	if s.Result == agent.ResultStandby {
-		fmt.Fprintf(a.out, "stands by %s\n", preview.Plain(s.Error))
-		return nil
-	}
-	if s.Error != "" {
-		return fmt.Errorf("the agent could not do everything: %s", s.Error)
-	}
-	for _, h := range s.Waiting {
-		fmt.Fprintf(a.out, "waits     %s (%s) %s\n", h.Key, h.Why, preview.Plain(h.Reason))
-	}
-	for _, d := range s.Drift {
-		fmt.Fprintf(a.out, "drift     %s (%s)\n", d.Key, d.Why)
-	}
-	return nil
-}
+Webhooks come in at /hooks/KIND, for each KIND of --hook-secret-file, and are known by
+  github   X-Hub-Signature-256 (give GitHub the secret, and application/json)
+  gitlab   X-Gitlab-Token, or with a signing token (whsec_...) Webhook-Signature
+  gitea    X-Gitea-Signature or X-Forgejo-Signature
+  generic  X-Timestamp: seconds since 1970, at most 5 minutes from now, and
+           X-Signature: sha256= and, in hexadecimal digits, the HMAC-SHA256 by the secret
+           of the timestamp, a full stop, and the body as it is sent
+The answer is 200 to what is believed and 403 to what is not. What --notify-secret-file
+signs carries X-Timestamp and X-Signature in the generic form.`
 
 // listener makes sure that only one agent answers at an address.
 func listener(ctx context.Context, at string) (net.Listener, error) {

@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -34,66 +37,114 @@ type serverFlags struct {
 func (f *serverFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.listen, "listen", defaultListen, "serve page, metrics and webhooks at this `ADDRESS`; \"\" serves nothing")
-	flags.StringVar(&f.tokenFile, "token-file", "", "a `FILE` with the token that lets people in; needed off loopback without a proxy")
-	flags.StringVar(&f.operatorFile, "operator-token-file", "", "a `FILE` with the token that lets people pause (default: the other one)")
+	flags.StringVar(&f.tokenFile, "token-file", "", "a `FILE` with the token that lets people in; who has it is asked for it on loopback too")
+	flags.StringVar(&f.operatorFile, "operator-token-file", "", "a `FILE` with the token that lets people in and pause (default: the other one)")
 	flags.StringVar(&f.proxyHeader, "proxy-header", "", "the `HEADER` by which a proxy says who somebody is")
 	flags.StringSliceVar(&f.proxyNetworks, "proxy-network", nil, "the `NETWORKS` that the proxy speaks from")
-	flags.StringSliceVar(&f.hosts, "host", nil, "the `NAMES` that the page is asked for by")
+	flags.StringSliceVar(&f.hosts, "host", nil, "the `NAMES` that the page is asked for by, beside that of --url")
 	flags.BoolVar(&f.secure, "https", false, "browsers reach the page by HTTPS, through a proxy")
-	flags.StringToStringVar(&f.hooks, "hook-secret-file", nil, "webhooks that are taken in: `KIND=FILE` with the secret; github, gitlab, gitea or generic")
+	flags.StringToStringVar(&f.hooks, "hook-secret-file", nil, "webhooks that are taken in at /hooks/KIND: `KIND=FILE` with the secret; github, gitlab, gitea or generic")
+}
+
+// A page is what the agent serves, once it is known that it can be served: to
+// whom, and the secrets of webhooks.
+type page struct {
+	listen string // "" serves nothing
+	auth   web.Auth
+	hooks  hook.Secrets
+	hooked bool // there are some
+}
+
+// page makes the page ready, of which people think by that URL.
+func (f *serverFlags) page(url string) (*page, error) {
+	p := &page{listen: f.listen, hooked: len(f.hooks) > 0}
+	var err error
+	if p.hooks, err = f.secrets(); err != nil {
+		return nil, err
+	}
+	if f.listen == "" {
+		return p, f.unused()
+	}
+	p.auth, err = f.auth(url)
+	return p, err
+}
+
+// unused refuses flags of a page that nobody serves.
+func (f *serverFlags) unused() error {
+	for _, x := range []struct {
+		flag  string
+		given bool
+	}{
+		{"--token-file", f.tokenFile != ""}, {"--operator-token-file", f.operatorFile != ""}, {"--proxy-header", f.proxyHeader != ""},
+		{"--proxy-network", len(f.proxyNetworks) > 0}, {"--host", len(f.hosts) > 0}, {"--https", f.secure}, {"--hook-secret-file", len(f.hooks) > 0},
+	} {
+		if x.given {
+			return usage("%s needs a page: --listen \"\" serves none", x.flag)
+		}
+	}
+	return nil
 }
 
 // serve serves an agent's page until stop.
-func (a *app) serve(ctx context.Context, f serverFlags, ag *agent.Agent, told *observers, log *slog.Logger) (stop func() error, err error) {
-	if f.listen == "" {
+func (p *page) serve(ctx context.Context, ag *agent.Agent, told *observers, log *slog.Logger) (stop func() error, err error) {
+	if p.listen == "" {
 		return func() error { return nil }, nil
 	}
-	auth, err := f.auth()
-	if err != nil {
-		return nil, err
-	}
 	metrics := web.NewMetrics(version(), ag.Queue)
-	if g, ok := ag.Source.(*agent.Git); ok {
+	if g, ok := ag.Source.(followed); ok {
 		metrics.Objects(g.Repo.Objects)
 	}
 	told.add(metrics)
-	hooks, err := f.webhooks(ag, metrics, log)
-	if err != nil {
-		return nil, err
+	var hooks http.Handler
+	if p.hooked {
+		hooks, err = hook.New(hook.Options{Secrets: p.hooks, Log: log, Trigger: func(string) { ag.Trigger(agent.CauseHook) },
+			Count: func(kind string, r hook.Result) { metrics.Hook(kind, string(r)) }})
+		if err != nil {
+			return nil, usageError{err, false}
+		}
 	}
-	l, err := listener(ctx, f.listen)
+	l, err := listener(ctx, p.listen)
 	if err != nil {
 		return nil, err
 	}
 	// A look that somebody waits for takes up to half a minute to answer.
-	server := &http.Server{Handler: web.Handler(web.Options{Agent: served{ag}, Auth: auth, Hooks: hooks, Metrics: metrics, Log: log}),
+	server := &http.Server{Handler: web.Handler(web.Options{Agent: served{ag}, Auth: p.auth, Hooks: hooks, Metrics: metrics, Log: log}),
 		ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 20 * time.Second, WriteTimeout: time.Minute, IdleTimeout: time.Minute, MaxHeaderBytes: 64 << 10,
 		ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug)}
 	log.Info("agent: serves", "at", "http://"+l.Addr().String()+"/")
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(l) }()
-	return func() error {
-		const farewell = 3 * time.Second
-		bye, cancel := context.WithTimeout(context.WithoutCancel(ctx), farewell)
-		defer cancel()
-		err := server.Shutdown(bye)
-		if serr := <-ended; !errors.Is(serr, http.ErrServerClosed) {
-			err = errors.Join(err, serr)
-		}
-		if errors.Is(err, context.DeadlineExceeded) {
-			return server.Close() // who still reads has had their time
-		}
-		return err
-	}, nil
+	return func() error { return farewell(ctx, server, ended) }, nil
 }
 
-// auth is who may do what.
-func (f *serverFlags) auth() (web.Auth, error) {
+// farewell ends a server; who still reads has a moment for it.
+func farewell(ctx context.Context, server *http.Server, ended <-chan error) error {
+	const moment = 3 * time.Second
+	bye, cancel := context.WithTimeout(context.WithoutCancel(ctx), moment)
+	defer cancel()
+	err := server.Shutdown(bye)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = server.Close()
+	}
+	if serr := <-ended; !errors.Is(serr, http.ErrServerClosed) {
+		err = errors.Join(err, serr)
+	}
+	return err
+}
+
+// auth is who may do what on a page that people think of by that URL.
+func (f *serverFlags) auth(of string) (web.Auth, error) {
 	host, _, err := net.SplitHostPort(f.listen)
 	if err != nil {
 		return web.Auth{}, usage("--listen %s: want ADDRESS:PORT", f.listen)
 	}
 	auth := web.Auth{Loopback: loopback(host), Hosts: f.hosts, Secure: f.secure, Proxy: web.Proxy{Header: f.proxyHeader}}
+	if u, err := url.Parse(of); err == nil && u.Hostname() != "" && !loopback(u.Hostname()) {
+		auth.Hosts = append(slices.Clone(auth.Hosts), u.Hostname())
+	}
+	if len(f.proxyNetworks) > 0 && f.proxyHeader == "" {
+		return auth, usage("--proxy-network needs --proxy-header")
+	}
 	for _, text := range f.proxyNetworks {
 		p, err := netip.ParsePrefix(text)
 		if err != nil {
@@ -102,17 +153,17 @@ func (f *serverFlags) auth() (web.Auth, error) {
 		auth.Proxy.Networks = append(auth.Proxy.Networks, p)
 	}
 	for _, token := range []struct {
-		file string
-		into *web.Token
-	}{{f.tokenFile, &auth.Token}, {f.operatorFile, &auth.Operator}} {
-		if token.file == "" {
-			continue
-		}
-		text, err := readSecret(token.file)
+		flag, file string
+		into       *web.Token
+	}{{"--token-file", f.tokenFile, &auth.Token}, {"--operator-token-file", f.operatorFile, &auth.Operator}} {
+		text, err := optionalSecret(token.flag, token.file)
 		if err != nil {
 			return auth, err
 		}
 		*token.into = web.Token(text)
+		if err := token.into.Check(); token.file != "" && err != nil {
+			return auth, usage("%s %s: %w", token.flag, token.file, err)
+		}
 	}
 	if err := auth.Check(); err != nil {
 		return auth, usageError{err, false}
@@ -120,26 +171,27 @@ func (f *serverFlags) auth() (web.Auth, error) {
 	return auth, nil
 }
 
-// webhooks are those that have a secret.
-func (f *serverFlags) webhooks(ag *agent.Agent, metrics *web.Metrics, log *slog.Logger) (http.Handler, error) {
-	if len(f.hooks) == 0 {
-		return nil, nil
-	}
-	o := hook.Options{Trigger: func(string) { ag.Trigger(agent.CauseHook) }, Log: log,
-		Count: func(kind string, r hook.Result) { metrics.Hook(kind, string(r)) }}
-	kinds := map[string]*hook.Secret{"github": &o.Secrets.GitHub, "gitlab": &o.Secrets.GitLab, "gitea": &o.Secrets.Gitea, "generic": &o.Secrets.Generic}
-	for kind, file := range f.hooks {
+// secrets are those of webhooks.
+func (f *serverFlags) secrets() (out hook.Secrets, err error) {
+	kinds := map[string]*hook.Secret{"github": &out.GitHub, "gitlab": &out.GitLab, "gitea": &out.Gitea, "generic": &out.Generic}
+	for _, kind := range slices.Sorted(maps.Keys(f.hooks)) {
 		into, known := kinds[kind]
 		if !known {
-			return nil, usage("--hook-secret-file %s: want github, gitlab, gitea or generic", kind)
+			return out, usage("--hook-secret-file %s: want github, gitlab, gitea or generic", kind)
 		}
-		text, err := readSecret(file)
+		if f.hooks[kind] == "" {
+			return out, usage("--hook-secret-file %s: name a FILE, as %s=FILE", kind, kind)
+		}
+		text, err := secretOf("--hook-secret-file", f.hooks[kind])
 		if err != nil {
-			return nil, err
+			return out, err
 		}
 		*into = hook.Secret(text)
+		if err := into.Check(kind); err != nil {
+			return out, usage("--hook-secret-file %s=%s: the secret %w", kind, f.hooks[kind], err)
+		}
 	}
-	return hook.New(o)
+	return out, nil
 }
 
 // served is an agent as its page knows it.

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"log/slog"
 
 	"github.com/spf13/cobra"
@@ -24,9 +23,9 @@ type tellFlags struct {
 
 func (f *tellFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
-	flags.StringVar(&f.url, "url", "", "the `URL` of the agent's page, for links in messages")
+	flags.StringVar(&f.url, "url", "", "the `URL` by which people reach the agent's page, for links in messages")
 	flags.StringVar(&f.webhookFile, "notify-webhook-file", "", "tell a webhook: a `FILE` with its URL")
-	flags.StringVar(&f.webhookSecret, "notify-secret-file", "", "a `FILE` with the secret that signs what the webhook is told")
+	flags.StringVar(&f.webhookSecret, "notify-secret-file", "", "a `FILE` with the secret that signs what the webhook is told, by X-Timestamp and X-Signature")
 	flags.StringVar(&f.slack, "notify-slack-file", "", "tell Slack, or what understands its messages: a `FILE` with the webhook's URL")
 	flags.StringVar(&f.smtp, "notify-smtp", "", "tell by e-mail, through this server: smtp://HOST or smtps://HOST as `URL`")
 	flags.StringVar(&f.smtpUser, "smtp-username", "", "the `NAME` to sign in to that server with")
@@ -77,11 +76,11 @@ func (f *tellFlags) channels() (map[string]notify.Channel, error) {
 		return nil
 	}
 	if f.webhookFile != "" {
-		url, err := readSecret(f.webhookFile)
+		url, err := secretOf("--notify-webhook-file", f.webhookFile)
 		if err != nil {
 			return nil, err
 		}
-		secret, err := optionalSecret(f.webhookSecret)
+		secret, err := optionalSecret("--notify-secret-file", f.webhookSecret)
 		if err != nil {
 			return nil, err
 		}
@@ -91,7 +90,7 @@ func (f *tellFlags) channels() (map[string]notify.Channel, error) {
 		}
 	}
 	if f.slack != "" {
-		url, err := readSecret(f.slack)
+		url, err := secretOf("--notify-slack-file", f.slack)
 		if err != nil {
 			return nil, err
 		}
@@ -101,7 +100,7 @@ func (f *tellFlags) channels() (map[string]notify.Channel, error) {
 		}
 	}
 	if f.smtp != "" {
-		password, err := optionalSecret(f.smtpPassword)
+		password, err := optionalSecret("--smtp-password-file", f.smtpPassword)
 		if err != nil {
 			return nil, err
 		}
@@ -114,25 +113,23 @@ func (f *tellFlags) channels() (map[string]notify.Channel, error) {
 }
 
 // optionalSecret reads a secret, if there is a file for it.
-func optionalSecret(file string) (string, error) {
+func optionalSecret(flag, file string) (string, error) {
 	if file == "" {
 		return "", nil
 	}
-	return readSecret(file)
+	return secretOf(flag, file)
 }
 
 // openForge opens the forge that was asked for; nil when none was.
 func (f *tellFlags) openForge() (forge.Forge, error) {
 	open, known := map[string]func(forge.Options) (forge.Forge, error){"github": forge.GitHub, "gitlab": forge.GitLab, "gitea": forge.Gitea}[f.forge]
 	switch {
-	case f.forge == "" && cmp.Or(f.forgeURL, f.forgeRepo, f.forgeTk) != "":
-		return nil, usage("--forge-url, --forge-repo and --forge-token-file need --forge")
 	case f.forge == "":
 		return nil, nil
 	case !known:
 		return nil, usage("--forge %s: want github, gitlab or gitea", f.forge)
 	}
-	token, err := readSecret(f.forgeTk)
+	token, err := secretOf("--forge-token-file", f.forgeTk)
 	if err != nil {
 		return nil, err
 	}

@@ -91,7 +91,7 @@ type inForce struct{ is, whole *resolve.Want }
 func (a *app) inForce(ctx context.Context) (inForce, error) {
 	is, whole := a.rev, a.rev
 	if a.rev == "" {
-		s, _, err := a.open(ctx, toRead)
+		s, _, err := a.openThere(ctx, toRead)
 		if err != nil {
 			return inForce{}, err
 		}

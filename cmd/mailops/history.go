@@ -19,7 +19,7 @@ func (a *app) historyCommand() *cobra.Command {
 	cmd := verb("history [flags] [RUN]", "Show past runs",
 		"history lists past runs, newest first; history RUN shows what one changed.",
 		cobra.MaximumNArgs(1), func(cmd *cobra.Command, args []string) error {
-			s, _, err := a.open(cmd.Context(), toRead)
+			s, _, err := a.openThere(cmd.Context(), toRead)
 			if err != nil {
 				return err
 			}

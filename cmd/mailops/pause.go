@@ -3,7 +3,12 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"os/user"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -11,32 +16,36 @@ import (
 	"github.com/spf13/cobra"
 
 	"mailops/reconcile"
-	"mailops/schema/load"
-
 	"mailops/reconcile/preview"
+	"mailops/schema"
+	"mailops/schema/load"
 )
 
 func (a *app) pauseCommand() *cobra.Command {
 	var all bool
 	var until, reason string
 	cmd := verb("pause [flags] [ADDRESS|DOMAIN]", "Keep the agent from changing somebody, for a while",
-		"pause keeps the agent from changing an address, a domain, or with --all anything,\nuntil a time. It is kept in the store, with who asked and why, and ends by itself.\nWho applies by hand is not bound by it. Without anything it lists the pauses.",
+		"pause keeps the agent from changing an address, a domain, or with --all anything,\nuntil a time, 30 days from now at most. It is kept in the store, with who asked and why,\nand ends by itself. Who applies by hand is not bound by it. Without anything it lists\nthe pauses.",
 		cobra.MaximumNArgs(1), func(cmd *cobra.Command, args []string) error {
-			if len(args) == 0 && !all {
+			if len(args) == 0 && !all && until+reason+a.actor == "" {
 				return a.withPauses(cmd.Context(), toRead, a.showPauses)
 			}
 			scope, err := pauseScope(args, all)
 			if err != nil {
 				return err
 			}
+			p, err := a.newPause(cmd.Context(), scope, until, reason)
+			if err != nil {
+				return err
+			}
 			return a.withPauses(cmd.Context(), toWrite, func(ctx context.Context, s reconcile.Pauser) error {
-				return a.pause(ctx, s, scope, until, reason)
+				return a.pause(ctx, s, p)
 			})
 		})
 	cmd.Flags().BoolVar(&all, "all", false, "pause everything")
-	cmd.Flags().StringVar(&until, "until", "", "when it ends: a `TIME` such as 2026-12-24T18:00, or a while such as 4h")
+	cmd.Flags().StringVar(&until, "until", "", "when it ends: a `TIME` such as 2026-12-24T18:00 on the organization's clocks, a date, which is the end\nof that day, or a while such as 4h or 7d")
 	cmd.Flags().StringVar(&reason, "reason", "", "why, in a few `WORDS`")
-	cmd.Flags().StringVar(&a.actor, "actor", "", "the `ADDRESS` of the administrator who asks")
+	cmd.Flags().StringVar(&a.actor, "actor", "", "the `ADDRESS` of the administrator who asks (default: the user of this machine)")
 	a.formats(cmd, "text", "json")
 	return cmd
 }
@@ -96,9 +105,25 @@ func scopeText(scope string) string {
 	return scope
 }
 
+// openThere opens a live store that is there: whoever asks how one stands, or
+// changes what it remembers, has misspelt the name of one that is not, and must
+// not be answered by an empty one, nor make it.
+func (a *app) openThere(ctx context.Context, how access) (liveStore, string, error) {
+	_, name, err := a.storeName()
+	if err != nil {
+		return nil, "", err
+	}
+	if scheme, path, _ := strings.Cut(a.storeURL(), ":"); scheme == "sqlite" {
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			return nil, name, fmt.Errorf("%w: there is no %s; the first apply makes it", reconcile.ErrUnreachable, path)
+		}
+	}
+	return a.open(ctx, how)
+}
+
 // withPauses opens the store, if it keeps pauses.
 func (a *app) withPauses(ctx context.Context, how access, do func(context.Context, reconcile.Pauser) error) error {
-	s, name, err := a.open(ctx, how)
+	s, name, err := a.openThere(ctx, how)
 	if err != nil {
 		return err
 	}
@@ -110,36 +135,101 @@ func (a *app) withPauses(ctx context.Context, how access, do func(context.Contex
 	return do(ctx, p)
 }
 
-func (a *app) pause(ctx context.Context, s reconcile.Pauser, scope, until, reason string) error {
+// newPause is the pause that is asked for.
+func (a *app) newPause(ctx context.Context, scope, until, reason string) (reconcile.Pause, error) {
 	now := a.now().UTC().Truncate(time.Second)
-	end, err := parseUntil(until, now)
+	end, err := parseUntil(until, now, func() (string, error) { return a.zoneFor(ctx, "--until "+until) })
 	if err != nil {
-		return err
+		return reconcile.Pause{}, err
 	}
-	p := reconcile.Pause{Scope: scope, Until: end.UTC(), Reason: reason, By: cmp.Or(a.actor, a.env["USER"]), At: now}
+	p := reconcile.Pause{Scope: scope, Until: end.UTC(), Reason: reason, By: whoami(a.env), At: now}
+	if a.actor != "" {
+		actor, err := load.FoldAddress(a.actor)
+		if err != nil {
+			return p, usage("--actor %s: %w", a.actor, err)
+		}
+		p.By = string(actor)
+	}
 	if err := p.Check(now); err != nil {
-		return usageError{err, false}
+		return p, usageError{err, false}
+	}
+	return p, nil
+}
+
+// whoami is the user of this machine.
+func whoami(env map[string]string) string {
+	if env["USER"] != "" {
+		return env["USER"]
+	}
+	if u, err := user.Current(); err == nil {
+		return u.Username
+	}
+	return fmt.Sprintf("uid %d", os.Getuid())
+}
+
+func (a *app) pause(ctx context.Context, s reconcile.Pauser, p reconcile.Pause) error {
+	if p.Scope != reconcile.PauseAll {
+		if err := a.known(ctx, s, "", p.Scope); err != nil {
+			return err
+		}
+	}
+	if a.actor != "" {
+		if err := a.known(ctx, s, "--actor ", p.By); err != nil {
+			return err
+		}
 	}
 	if err := s.Pause(ctx, p); err != nil {
 		return err
 	}
-	fmt.Fprintf(a.out, "%s is paused until %s.\n", scopeText(scope), p.Until.Format(time.DateTime+" UTC"))
+	fmt.Fprintf(a.out, "%s is paused until %s.\n", scopeText(p.Scope), p.Until.Format(time.DateTime+" UTC"))
 	return nil
 }
 
-// parseUntil reads when a pause ends.
-func parseUntil(text string, now time.Time) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, usage("--until TIME is needed: a pause that never ends is forgotten")
+// known refuses a name that is neither live nor declared: a pause of it would hold
+// nothing, and whoever misspelt it would think that it does.
+func (a *app) known(ctx context.Context, s reconcile.Pauser, flag, name string) error {
+	if w, ok := s.(reconcile.Witness); ok {
+		rows, err := w.Look(ctx, []string{name})
+		if err != nil || len(rows) > 0 {
+			return err
+		}
 	}
-	if d, err := time.ParseDuration(text); err == nil {
-		return now.Add(d), nil
+	names, err := a.names(ctx, s)
+	if err != nil || slices.Contains(names, name) {
+		return err
 	}
-	t, err := parseAt(text, "Local")
+	what := "user, alias or list"
+	if !strings.Contains(name, "@") {
+		what = "domain"
+	}
+	meant := ""
+	if near := nearest(name, names); near != "" {
+		meant = "; did you mean " + near + "?"
+	}
+	return usage("%s%s: no such %s is live or declared%s", flag, name, what, meant)
+}
+
+// names are those of all that is live, and declared where there are declarations.
+func (a *app) names(ctx context.Context, s reconcile.Pauser) ([]string, error) {
+	var names []string
+	if live, ok := s.(reconcile.Store); ok {
+		for row, err := range live.Read(ctx) {
+			if err != nil {
+				return nil, fmt.Errorf("read live state: %w", err)
+			}
+			names = append(names, row.Key().Name)
+		}
+	}
+	decls, _, err := a.declarations(ctx)
 	if err != nil {
-		return t, usage("--until %s: want a time such as 2026-12-24T18:00, or a while such as 4h", text)
+		return names, nil // pauses are made anywhere, also where no declarations are
 	}
-	return t, nil
+	for i := range decls.All {
+		if key := decls.All[i].Key(); slices.Contains(schema.LiveKinds, key.Kind) {
+			names = append(names, key.Name)
+		}
+	}
+	return names, nil
 }
 
 func (a *app) showPauses(ctx context.Context, s reconcile.Pauser) error {

@@ -53,7 +53,8 @@ func (a *app) previewProblems(problems schema.Problems) error {
 
 // previewFailure writes that there is no preview, and why.
 func (a *app) previewFailure(err error) error {
-	return a.write(&preview.View{Plan: &reconcile.Plan{}, Failure: err.Error()}, []preview.Note{{Level: preview.LevelError, Rule: "preview", Text: "the preview could not be made: " + preview.Plain(err.Error())}})
+	const title = "preview" // where notes name a rule
+	return a.write(&preview.View{Plan: &reconcile.Plan{}, Failure: err.Error()}, []preview.Note{{Level: preview.LevelError, Rule: title, Text: "the preview could not be made: " + preview.Plain(err.Error())}})
 }
 
 // write writes a preview, or its notes.

@@ -41,7 +41,7 @@ func (a *app) status(ctx context.Context) error {
 		return err
 	}
 	org, _ := organizationOf(decls)
-	s, name, err := a.open(ctx, toRead)
+	s, name, err := a.openThere(ctx, toRead)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -54,8 +55,26 @@ func (a *app) open(ctx context.Context, how access) (liveStore, string, error) {
 		return nil, "", err
 	}
 	_, rest, _ := strings.Cut(a.storeURL(), ":")
+	if own := filepath.Join(a.dir, defaultStore); how == toWrite && rest == own {
+		keepOut(filepath.Dir(own))
+	}
 	s, err := open(ctx, rest, how)
 	return s, name, err
+}
+
+// keepOut makes a folder of this program's own, for this user alone, and keeps it
+// out of the repository that it lies in: it holds hashes. What goes wrong here,
+// the store's own attempt tells.
+func keepOut(dir string) {
+	if os.MkdirAll(dir, 0o700) != nil {
+		return
+	}
+	f, err := os.OpenFile(filepath.Join(dir, ".gitignore"), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return // it is there
+	}
+	_, _ = f.WriteString("*\n")
+	_ = f.Close()
 }
 
 // storeName names the live store as plans do, and says how it is opened.

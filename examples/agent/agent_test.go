@@ -34,6 +34,7 @@ func TestDemo(t *testing.T) {
 		`mailboxActions.imap = off\n  set by    profiles.yaml:\d+:\d+ \(profile workshop\)`,
 		`by Ana Prates on [\d-]+, in \w+ "the whole organization"`,
 		`newest    git:\w+ Carla gets IMAP: invalid\nusers/carla.seixas.yaml:5:1: `,
+		`\(exit 4\)\n`,
 		`mailboxActions.pop = off\n(?s:.*?)  live      off\n`,
 		`User/carla.seixas@acme.example was changed at [\d: -]+UTC  \(report\)\n    name  Carla Seixas → Carla S.`,
 		`in force  git:\w+ Carla: mended`,
@@ -45,6 +46,14 @@ func TestDemo(t *testing.T) {
 			t.Fatalf("the demonstration does not show %s, or not in its place:\n%s", want, out)
 		}
 		text = text[at[1]:]
+	}
+}
+
+// TestDemoUsage: without the program, the demonstration says what it wants.
+func TestDemoUsage(t *testing.T) {
+	out, err := exec.CommandContext(t.Context(), "./demo.sh").CombinedOutput()
+	if err == nil || !strings.Contains(string(out), "usage: demo.sh .build/mailops") {
+		t.Errorf("%v\n%s", err, out)
 	}
 }
 

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # The agent in one go: a bare repository, an agent that follows it, a push that is
 # live a moment later, a commit that is refused, and what somebody changes by hand
-# taken back. Usage: demo.sh MAILOPS
+# taken back. Usage: demo.sh MAILOPS, the program, such as .build/mailops.
 set -euo pipefail
-mailops=$(realpath "$1") acme=$(realpath "$(dirname "$0")/../acme")
+mailops=$(realpath "${1:?which program? usage: demo.sh .build/mailops (make build makes it)}") acme=$(realpath "$(dirname "$0")/../acme")
 work=$(mktemp -d)
 agent=
 trap '[ -z "$agent" ] || kill "$agent" 2>/dev/null; wait; rm -rf "$work"' EXIT
@@ -23,7 +23,7 @@ merge() {
 # looks waits for a look of the agent that began after the push, and shows how it stands.
 looks() {
 	printf '$ mailops agent reconcile\n'
-	"$mailops" agent reconcile --agent "$(cat at)"
+	"$mailops" agent reconcile --agent "$(cat at)" || printf '(exit %s)\n' $?
 }
 say "A repository, with an organization in it that has its agent take back what others do to mailbox actions."
 git init -q --bare -b main origin.git

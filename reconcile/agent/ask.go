@@ -212,7 +212,7 @@ func (a *Agent) Resume(ctx context.Context, scope, by string) (int64, error) {
 		return 0, err
 	}
 	n, err := v.store.Resume(ctx, scope, time.Now())
-	if err != nil {
+	if err != nil || n == 0 {
 		return 0, err
 	}
 	a.Log.Info("agent: resumed", "scope", scope, "by", by)

@@ -1,6 +1,7 @@
 package load
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -136,7 +137,32 @@ func (x *index) values(d *schema.Declaration) schema.Problems {
 			problems = append(problems, d.Problem(n, at, rule, message, hint))
 		}
 	})
+	if d.Kind == schema.KindOrganization {
+		problems = append(problems, shut(d)...)
+	}
 	return problems
+}
+
+// shut finds windows that leave no time for changes.
+func shut(d *schema.Declaration) schema.Problems {
+	windows := d.Body.Get("changes").Get("windows")
+	if windows == nil || windows.Kind != schema.Sequence {
+		return nil
+	}
+	var all []schema.ChangeWindow
+	for i := range windows.Items {
+		w := &windows.Items[i]
+		length, err := schema.ParseDuration(text(w.Get("duration")))
+		if err != nil {
+			return nil // the law has said so
+		}
+		all = append(all, schema.ChangeWindow{Kind: text(w.Get("kind")), Schedule: text(w.Get("schedule")), Duration: length, Timezone: text(w.Get("timezone"))})
+	}
+	if !window.Shut(all, cmp.Or(text(d.Body.Get("timezone")), "UTC")) {
+		return nil
+	}
+	return schema.Problems{d.Problem(windows, "changes.windows", "window-order", "the windows leave no time for changes: none would ever be applied",
+		"a window that denies begins again before it has ended, or covers all that allow")}
 }
 
 // visit calls f for every node below n, with its path.

@@ -134,6 +134,14 @@ func New(o Options) (http.Handler, error) {
 	}), nil
 }
 
+// Check says what is wrong with the secret of a kind of webhooks.
+func (s Secret) Check(kind string) error {
+	if s == "" {
+		return errors.New("is empty")
+	}
+	return (&sender{kind: kind, secret: s}).prepare()
+}
+
 // A sender is who may send requests of a kind.
 type sender struct {
 	kind   string

@@ -62,8 +62,8 @@ func appliedComment(r *agent.Report, s *agent.Status) string {
 	if more := len(r.Plan.Changes) - most; more > 0 {
 		lines = append(lines, fmt.Sprintf("and %d more changes: mailops history %d lists them", more, r.Run))
 	}
-	for _, h := range s.Waiting {
-		lines = append(lines, fmt.Sprintf("waits: %s (%s) %s", h.Key, h.Why, h.Reason))
+	for _, line := range Waiting(s.Waiting, s.Timezone) {
+		lines = append(lines, "waits: "+line)
 	}
 	return comment("Applied", fmt.Sprintf("%s, as run %d", appliedTitle(r), r.Run), lines)
 }

@@ -84,7 +84,7 @@ func (d *Desk) events(r *agent.Report, s *agent.Status) []notify.Event {
 		out = append(out, about(notify.Event{Kind: notify.Refused, Title: title(v), Lines: reasons(v)}, v.Revision))
 	}
 	if len(r.Findings) > 0 {
-		out = append(out, notify.Event{Kind: notify.Refused, Key: "keeping " + r.Findings[0].Rule, Title: "a guard refuses to keep the live store as declared", Lines: findingLines(r.Findings)})
+		out = append(out, notify.Event{Kind: notify.Refused, Key: "keeping " + r.Findings[0].Rule, Title: "a guard refuses to keep the live store as declared", Lines: findingLines(kept(s), r.Findings)})
 	}
 	if r.Run != 0 && r.Newer {
 		out = append(out, about(notify.Event{Kind: notify.Applied, Title: appliedTitle(r), Lines: planLines(r.Plan)}, r.Revision))
@@ -110,6 +110,14 @@ func (d *Desk) drifted(r *agent.Report, s *agent.Status) []notify.Event {
 	}
 	d.drift = text
 	return out
+}
+
+// kept is the revision that the store is kept to.
+func kept(s *agent.Status) string {
+	if s.InForce == nil {
+		return ""
+	}
+	return s.InForce.ID
 }
 
 func isWrong(s agent.State) bool {

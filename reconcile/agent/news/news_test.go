@@ -3,6 +3,7 @@ package news
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"sync"
@@ -136,6 +137,35 @@ func TestWrong(t *testing.T) {
 	}
 }
 
+// TestRefused: what a guard refuses is told with the whole command that carries it
+// out, where there is one, and a rewritten branch with the flag that follows it.
+func TestRefused(t *testing.T) {
+	deletes := reconcile.Finding{Rule: "deletes", Severity: reconcile.Refuse, Text: "the plan deletes 4 of 9 addresses", Allow: "deletes=4"}
+	last := reconcile.Finding{Rule: "admin-lockout", Severity: reconcile.Refuse, Text: "nobody is left"}
+	force := agent.Status{InForce: &agent.InForce{Revision: agent.Revision{ID: "git:" + strings.Repeat("b", 40)}}}
+	tells := func(v agent.Verdict) report {
+		return report{Report: agent.Report{Result: agent.ResultRefused, Verdict: &v}}
+	}
+	_, lines := told(t,
+		tells(agent.Verdict{Revision: revision, State: agent.StateRefused, Findings: []reconcile.Finding{deletes}}),
+		tells(agent.Verdict{Revision: agent.Revision{ID: "git:cc"}, State: agent.StateRefused, Findings: []reconcile.Finding{deletes, last}}),
+		tells(agent.Verdict{Revision: agent.Revision{ID: "git:dd"}, State: agent.StateRewritten, Text: "it does not come after git:aa"}),
+		report{agent.Report{Result: agent.ResultRefused, Findings: []reconcile.Finding{deletes}}, force})
+	want := []string{
+		"refused: a commit is refused by deletes; the one before it stays in force", "  deletes: the plan deletes 4 of 9 addresses",
+		"  if it is meant so, a person applies it: mailops apply --rev " + strings.Repeat("a", 40) + " --allow deletes=4",
+		"refused: a commit is refused by deletes, admin-lockout; the one before it stays in force", "  deletes: the plan deletes 4 of 9 addresses",
+		"  admin-lockout: nobody is left", "  nothing lifts all of it: mend it and push again",
+		"refused: the branch was rewritten and is not followed: it does not come after git:aa", "  it does not come after git:aa",
+		"  push a commit that comes after the one in force, or start the agent once with --allow-rewind",
+		"refused: a guard refuses to keep the live store as declared", "  deletes: the plan deletes 4 of 9 addresses",
+		"  if it is meant so, a person applies it: mailops apply --rev " + strings.Repeat("b", 40) + " --allow deletes=4",
+	}
+	if diff := cmp.Diff(want, lines); diff != "" {
+		t.Errorf("events (-want +got)\n%s", diff)
+	}
+}
+
 // TestDriftAndTrouble: drift is told when it changes, what was taken back as
 // well; trouble once, and its end.
 func TestDriftAndTrouble(t *testing.T) {
@@ -164,5 +194,27 @@ func TestSecrets(t *testing.T) {
 	s, lines := told(t, report{Report: agent.Report{Result: agent.ResultApplied, Run: 7, Newer: true, Plan: plan(reconcile.FieldChange{Path: "password", Before: `"sha256:aa"`, After: `"sha256:bb"`}), Revision: revision, Verdict: &v}})
 	if text := strings.Join(append(lines, s.comments...), "\n"); strings.Contains(text, "sha256") || !strings.Contains(text, "password \\(set\\) → \\(changed\\)") {
 		t.Errorf("told\n%s", text)
+	}
+}
+
+// TestWaiting: what waits for the same is one line, however much it is.
+func TestWaiting(t *testing.T) {
+	until := time.Date(2026, time.December, 1, 8, 0, 0, 0, time.UTC)
+	held := []reconcile.Held{{Change: reconcile.Change{Key: bruno}, Why: reconcile.HeldPaused, Reason: "moves offices", Until: until}}
+	for i := range 1077 {
+		key := schema.Key{Kind: schema.KindUser, Name: fmt.Sprintf("u%d@acme.example", i)}
+		held = append(held, reconcile.Held{Change: reconcile.Change{Key: key}, Why: reconcile.HeldWindow, Until: until})
+	}
+	held = append(held, reconcile.Held{Change: reconcile.Change{Key: bruno}, Why: reconcile.HeldRefused, Reason: "protected: he is"})
+	want := []string{
+		"User/bruno@acme.example (paused until 2026-12-01 08:00 WET: moves offices)",
+		"User/u0@acme.example, User/u1@acme.example, User/u2@acme.example and 1,074 more (outside the change window until 2026-12-01 08:00 WET)",
+		"User/bruno@acme.example (refused: protected: he is)",
+	}
+	if diff := cmp.Diff(want, Waiting(held, "Europe/Lisbon")); diff != "" {
+		t.Errorf("lines (-want +got)\n%s", diff)
+	}
+	if got := Waiting(held[:3], "Nowhere/At"); len(got) != 2 || !strings.Contains(got[1], "User/u0@acme.example, User/u1@acme.example (outside the change window until 2026-12-01 08:00 UTC)") {
+		t.Error(got)
 	}
 }

@@ -48,21 +48,40 @@ func reasons(v *agent.Verdict) []string {
 		}
 		out = append(out, line)
 	}
-	out = append(out, findingLines(v.Findings)...)
+	out = append(out, findingLines(v.Revision.ID, v.Findings)...)
 	if v.Text != "" {
 		out = append(out, v.Text)
+	}
+	if v.State == agent.StateRewritten {
+		out = append(out, "push a commit that comes after the one in force, or start the agent once with --allow-rewind")
 	}
 	return out
 }
 
-func findingLines(findings []reconcile.Finding) []string {
+// findingLines are what refuses a revision, and at the end the command by which
+// a person carries it out all the same: the agent itself lifts nothing.
+func findingLines(revision string, findings []reconcile.Finding) []string {
 	var out []string
+	command, refused, lifts := "mailops apply", 0, 0
+	if commit, ok := strings.CutPrefix(revision, "git:"); ok {
+		command += " --rev " + commit
+	}
 	for _, f := range findings {
-		line := f.Rule + ": " + f.Text
-		if f.Allow != "" {
-			line += "; mailops apply --allow " + f.Allow + " lifts it for one plan"
+		out = append(out, f.Rule+": "+f.Text)
+		if f.Severity != reconcile.Refuse || f.Lifted {
+			continue
 		}
-		out = append(out, line)
+		refused++
+		if f.Allow != "" {
+			command, lifts = command+" --allow "+f.Allow, lifts+1
+		}
+	}
+	switch {
+	case refused == 0:
+	case refused == lifts:
+		out = append(out, "if it is meant so, a person applies it: "+command)
+	default:
+		out = append(out, "nothing lifts all of it: mend it and push again")
 	}
 	return out
 }

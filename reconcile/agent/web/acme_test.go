@@ -289,7 +289,13 @@ func ask(h http.Handler, r *http.Request) *httptest.ResponseRecorder {
 	return w
 }
 
+// open is a page that who is on its machine may read, and nobody else.
 func open(a web.Agent) http.Handler {
+	return web.Handler(web.Options{Agent: a, Auth: web.Auth{Loopback: true}})
+}
+
+// held is a page that asks for tokens.
+func held(a web.Agent) http.Handler {
 	return web.Handler(web.Options{Agent: a, Auth: web.Auth{Loopback: true, Token: readToken, Operator: pauseToken}})
 }
 

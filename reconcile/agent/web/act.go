@@ -102,6 +102,9 @@ func (s *site) resume(w http.ResponseWriter, r *http.Request, c caller) error {
 	if err != nil {
 		return problem{http.StatusServiceUnavailable, "The pause could not be ended.", err}
 	}
+	if ended == 0 {
+		return problem{http.StatusNotFound, "Nothing goes on: " + cut(scope, valueText) + " is not paused.", nil}
+	}
 	s.Log.Info("web: resumed", "scope", scope, "ended", ended, "by", by)
 	s.back(w, r, struct {
 		Ended int64 `json:"ended"`
@@ -158,20 +161,25 @@ func (s *site) reconciled(r *http.Request) (now agent.Status, done bool, err err
 }
 
 // untilOf reads when a pause ends: after a while, or at a time on the clocks of
-// the organization.
+// the organization; LongestPause from now at most.
 func untilOf(length, at string, now time.Time, c clock) (time.Time, error) {
 	if at = strings.TrimSpace(at); at != "" {
 		t, err := time.ParseInLocation("2006-01-02T15:04", strings.Replace(at, " ", "T", 1), c.Location)
 		if err != nil {
 			return t, fmt.Errorf("%q is no time such as 2026-12-24 18:00", cut(at, 40))
 		}
+		if t.Sub(now) > LongestPause {
+			return t, errors.New("it lasts longer than 30 days")
+		}
 		return t.UTC(), nil
 	}
 	d, err := schema.ParseDuration(length)
-	if err != nil || time.Duration(d) > longestPause {
+	if err != nil || time.Duration(d) > LongestPause {
 		return time.Time{}, fmt.Errorf("%q is no length of time such as 4h, up to 30d", cut(length, 40))
 	}
 	return now.Add(time.Duration(d)).UTC().Truncate(time.Second), nil
 }
 
-const longestPause = 30 * 24 * time.Hour
+// LongestPause is how long anybody may pause: what is to hold for longer belongs
+// into the declarations, where others see it.
+const LongestPause = 30 * 24 * time.Hour

@@ -20,8 +20,15 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 	_ = enc.Encode(v) // who does not hear it asks again
 }
 
+// apiStatus answers with what is known. Before the first look that is nothing,
+// and nothing must not be taken for a calm status.
 func (s *site) apiStatus(w http.ResponseWriter, _ *http.Request, _ caller) error {
-	writeJSON(w, http.StatusOK, s.Agent.Status())
+	now := s.Agent.Status()
+	if now.At.IsZero() {
+		w.Header().Set("Retry-After", "5")
+		return problem{http.StatusServiceUnavailable, "The agent has not finished its first look yet.", nil}
+	}
+	writeJSON(w, http.StatusOK, now)
 	return nil
 }
 
@@ -44,6 +51,9 @@ func (s *site) apiReconcile(w http.ResponseWriter, r *http.Request, _ caller) er
 	switch {
 	case err != nil:
 		return problem{http.StatusServiceUnavailable, "The agent could not look.", err}
+	case now.At.IsZero(): // the first look takes longer than one should wait
+		w.Header().Set("Retry-After", "30")
+		return problem{http.StatusServiceUnavailable, "The agent has not finished its first look yet.", nil}
 	case !done:
 		writeJSON(w, http.StatusAccepted, now)
 		return nil

@@ -27,11 +27,24 @@ func (Token) GoString() string { return hiddenToken }
 // MarshalText hides the token.
 func (Token) MarshalText() ([]byte, error) { return []byte(hiddenToken), nil }
 
+// Check says what is wrong with a token that is to let somebody in.
+func (t Token) Check() error {
+	switch {
+	case t == "":
+		return errors.New("there is no token in it")
+	case len(t) < shortestToken:
+		return fmt.Errorf("the token is shorter than %d characters", shortestToken)
+	}
+	return nil
+}
+
 // Auth says who may see the page, and who may pause. The zero value lets nobody
 // in.
 type Auth struct {
-	// Loopback says that the server listens on loopback alone. Who is on this
-	// machine may read, unless a Proxy is given: then everybody comes by it.
+	// Loopback says that the server listens on loopback alone. Where nothing
+	// else is said here, who is on this machine may read. A token that is given
+	// is asked for on loopback too: a proxy on this machine may bring anybody,
+	// and need not say so.
 	Loopback bool
 
 	Token    Token // lets in who has it; "" nobody
@@ -58,14 +71,29 @@ const shortestToken = 16
 // Check says what is wrong, in a way that a server should not be started with.
 func (a Auth) Check() error {
 	switch {
-	case a.Token != "" && len(a.Token) < shortestToken, a.Operator != "" && len(a.Operator) < shortestToken:
-		return fmt.Errorf("a token is shorter than %d characters", shortestToken)
+	case a.Token != "" && a.Token.Check() != nil:
+		return a.Token.Check()
+	case a.Operator != "" && a.Operator.Check() != nil:
+		return a.Operator.Check()
 	case a.Proxy.Header != "" && len(a.Proxy.Networks) == 0:
-		return fmt.Errorf("the header %s is believed from no network", a.Proxy.Header)
-	case !a.Loopback && a.Token == "" && a.Operator == "" && a.Proxy.Header == "":
-		return errors.New("the page would let nobody in: give a token or a proxy's header, or listen on loopback")
+		return fmt.Errorf("the header %s is believed from no network: name the proxy's (--proxy-network)", a.Proxy.Header)
+	case a.Proxy.Header != "" || a.Token != "" || a.Operator != "":
+		return nil
+	case !a.Loopback:
+		return errors.New("the page would let nobody in: give a token (--token-file) or a proxy's header (--proxy-header), or listen on loopback")
+	case a.elsewhere():
+		return errors.New("the page is reached from elsewhere, and would let anybody in: give a token (--token-file) or a proxy's header (--proxy-header)")
 	}
 	return nil
+}
+
+// elsewhere reports whether the page is reached by another name than those of
+// loopback, or in another way: then something on this machine passes others on.
+func (a Auth) elsewhere() bool { return len(a.Hosts) > 0 || a.Secure }
+
+// open reports whether who is on this machine may read without a token.
+func (a Auth) open() bool {
+	return a.Loopback && a.Token == "" && a.Operator == "" && a.Proxy.Header == "" && !a.elsewhere()
 }
 
 // A caller is who asks.
@@ -84,7 +112,7 @@ func (s *site) identify(r *http.Request) caller {
 	if name, ok := s.Auth.Proxy.person(r, from); ok {
 		c.name, c.reads = name, true
 	}
-	if s.Auth.Loopback && s.Auth.Proxy.Header == "" && from.IsLoopback() && !passedOn(r) {
+	if s.Auth.open() && from.IsLoopback() && !passedOn(r) {
 		c.reads = true
 	}
 	is := s.keys.session(sessionOf(r, s.Auth.Secure))

@@ -48,7 +48,10 @@ type who struct {
 func TestWho(t *testing.T) {
 	const here, away, proxy = "127.0.0.1:1000", "203.0.113.9:1000", "10.0.0.2:1000"
 	person := http.Header{"X-Forwarded-User": {"ines.carvalho"}}
-	loopback := web.Auth{Loopback: true, Token: readToken, Operator: pauseToken}
+	loopback := web.Auth{Loopback: true}
+	asked := web.Auth{Loopback: true, Token: readToken, Operator: pauseToken}
+	pauses := web.Auth{Loopback: true, Operator: pauseToken}
+	named := web.Auth{Loopback: true, Hosts: []string{"mail.acme.example"}} // Check refuses it
 	remote := web.Auth{Token: readToken, Operator: pauseToken}
 	one := web.Auth{Token: readToken}
 	behind := web.Auth{Loopback: true, Operator: pauseToken, Proxy: web.Proxy{Header: "X-Forwarded-User", Networks: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/30"), netip.MustParsePrefix("127.0.0.1/32")}}, Hosts: []string{"mail.acme.example"}}
@@ -64,13 +67,19 @@ func TestWho(t *testing.T) {
 		{loopback, who{name: "no address", from: "@"}, 401, 401},
 		{loopback, who{name: "a proxy that nobody spoke of", from: here, header: http.Header{"X-Forwarded-For": {"203.0.113.9"}}}, 401, 401},
 		{loopback, who{name: "rebound name", from: here, host: "evil.example:8025"}, 421, 421},
-		{loopback, who{name: "rebound name with a token", from: here, host: "evil.example", token: readToken}, 421, 421},
+		{asked, who{name: "rebound name with a token", from: here, host: "evil.example", token: readToken}, 421, 421},
 		{loopback, who{name: "name that begins alike", from: here, host: "localhost.evil.example"}, 421, 421},
 		{loopback, who{name: "no name", from: here, host: "-"}, 421, 421},
-		{loopback, who{name: "reader's token", from: here, token: readToken}, 200, 403},
-		{loopback, who{name: "operator's token", from: here, token: pauseToken}, 200, 200},
-		{loopback, who{name: "wrong token", from: here, token: "coffee-reader-0123456780"}, 401, 401},
 		{loopback, who{name: "header without a proxy", from: here, header: person}, 200, 403},
+		{asked, who{name: "on loopback, or by a proxy that says nothing", from: here}, 401, 401},
+		{asked, who{name: "IPv6, asked", from: "[::1]:1000", host: "[::1]:8025"}, 401, 401},
+		{asked, who{name: "reader's token", from: here, token: readToken}, 200, 403},
+		{asked, who{name: "operator's token", from: here, token: pauseToken}, 200, 200},
+		{asked, who{name: "reader's cookie on loopback", from: here, cookie: readToken}, 200, 403},
+		{asked, who{name: "wrong token", from: here, token: "coffee-reader-0123456780"}, 401, 401},
+		{pauses, who{name: "on loopback, with a token for pausing alone", from: here}, 401, 401},
+		{pauses, who{name: "that token", from: here, token: pauseToken}, 200, 200},
+		{named, who{name: "reached from elsewhere without a token", from: here}, 401, 401},
 		{remote, who{name: "away", from: away}, 401, 401},
 		{remote, who{name: "from the same machine", from: here}, 401, 401},
 		{remote, who{name: "away by any name", from: away, host: "mail.acme.example", token: readToken}, 200, 403},
@@ -191,10 +200,11 @@ func TestReadyTells(t *testing.T) {
 	guess := away.Clone(t.Context())
 	guess.Header.Set("Authorization", "Bearer "+string(readToken))
 	for name, c := range map[string]struct {
+		h     http.Handler
 		r     *http.Request
 		tells bool
-	}{"here": {here, true}, "away": {away, false}, "token": {guess, false}} {
-		if body := ask(open(a), c.r).Body.String(); strings.Contains(body, "192.0.2.17") != c.tells || !strings.Contains(body, "cannot read the repository") {
+	}{"here": {open(a), here, true}, "away": {open(a), away, false}, "asked": {held(a), here, false}, "token": {held(a), guess, false}} {
+		if body := ask(c.h, c.r).Body.String(); strings.Contains(body, "192.0.2.17") != c.tells || !strings.Contains(body, "cannot read the repository") {
 			t.Errorf("%s: %s", name, body)
 		}
 	}
@@ -299,7 +309,7 @@ func TestPace(t *testing.T) {
 
 // TestNext: signing in leads on to a page of ours alone.
 func TestNext(t *testing.T) {
-	h := open(newAcme())
+	h := held(newAcme())
 	for next, want := range map[string]string{
 		"": "/", "/person/a@b?x=1": "/person/a@b?x=1", "//evil.example": "/", "///evil.example": "/", "https://evil.example/": "/", "/\\evil.example": "/", "javascript:alert(1)": "/", "/\t/evil.example": "/", "person": "/", "/%5Cevil.example": "/%5Cevil.example",
 	} {
@@ -319,6 +329,8 @@ func TestAuthCheck(t *testing.T) {
 	}{
 		"nothing": {web.Auth{}, false}, "loopback": {web.Auth{Loopback: true}, true}, "token": {web.Auth{Token: readToken}, true}, "short": {web.Auth{Token: "short"}, false},
 		"short operator": {web.Auth{Loopback: true, Operator: "short"}, false}, "proxy": {web.Auth{Proxy: proxy}, true}, "proxy from nowhere": {web.Auth{Proxy: web.Proxy{Header: "X-User"}}, false},
+		"loopback by another name": {web.Auth{Loopback: true, Hosts: []string{"mail.acme.example"}}, false}, "loopback by HTTPS": {web.Auth{Loopback: true, Secure: true}, false},
+		"both with a token": {web.Auth{Loopback: true, Secure: true, Hosts: []string{"mail.acme.example"}, Operator: pauseToken}, true}, "both with a proxy": {web.Auth{Loopback: true, Secure: true, Proxy: proxy}, true},
 	} {
 		if err := c.auth.Check(); (err == nil) != c.ok {
 			t.Errorf("%s: %v", name, err)

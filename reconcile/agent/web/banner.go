@@ -94,7 +94,7 @@ func refused(s *agent.Status, c clock) banner {
 		case agent.StateInvalid:
 			return banner{Tone: toneBad, Text: "The newest commit is wrong and is not applied" + colon(problems(len(v.Problems)), v.Text), Since: c.show(v.Since), Then: "Mend what is listed below and push again. " + stays}
 		case agent.StateRefused:
-			return banner{Tone: toneBad, Text: "A guard refuses the newest commit.", Since: c.show(v.Since), Then: "If it is meant so, apply it by hand with what is said below; if not, revert it. " + stays}
+			return banner{Tone: toneBad, Text: "A guard refuses the newest commit.", Since: c.show(v.Since), Then: lifts(v) + stays}
 		case agent.StateRewritten:
 			return banner{Tone: toneBad, Text: "The branch was rewritten and is not followed.", Since: c.show(v.Since), More: cut(v.Text, longText), Then: "Push a commit that comes after the one in force, or start the agent once with --allow-rewind. " + stays}
 		}
@@ -108,6 +108,14 @@ func refused(s *agent.Status, c clock) banner {
 		return banner{Tone: toneWait, Text: "Nothing is in force yet.", Then: "The first commit that is right comes into force by itself."}
 	}
 	return banner{}
+}
+
+// lifts says what a person can do about a commit that is refused.
+func lifts(v *agent.Verdict) string {
+	if Lift(v.Revision.ID, v.Findings) == "" {
+		return "Nothing lifts all of it: mend it and push again, or revert it. "
+	}
+	return "If it is meant so, apply it by hand by the command below; if not, revert it. "
 }
 
 func colon(first, second string) string {

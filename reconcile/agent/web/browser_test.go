@@ -62,11 +62,13 @@ type tab struct {
 	complains []string
 }
 
-// show serves an agent and opens a tab on it. When the test ends, the page must
-// have had nothing to complain about, and asked nobody else.
+// show serves an agent and opens a tab on it, of somebody who has signed in to
+// read. When the test ends, the page must have had nothing to complain about,
+// and asked nobody else.
 func (b browser) show(t *testing.T, a *acme) *tab {
 	t.Helper()
-	server := httptest.NewServer(web.Handler(web.Options{Agent: a, Auth: web.Auth{Loopback: true, Token: readToken, Operator: pauseToken, Hosts: []string{elsewhere}}}))
+	handler := web.Handler(web.Options{Agent: a, Auth: web.Auth{Loopback: true, Token: readToken, Operator: pauseToken, Hosts: []string{elsewhere}}})
+	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
 	ctx, end := chromedp.NewContext(b, chromedp.WithNewBrowserContext())
 	t.Cleanup(end)
@@ -79,6 +81,10 @@ func (b browser) show(t *testing.T, a *acme) *tab {
 	tell(tb, network.Enable, network.EnableParams{})
 	tell(tb, log.Enable, cdp.Empty{})
 	tell(tb, runtime.Enable, cdp.Empty{})
+	session := signIn(t, handler, readToken)
+	for _, host := range []string{"127.0.0.1", elsewhere} {
+		tell(tb, network.SetCookie, network.SetCookieParams{Name: session.Name, Value: session.Value, URL: "http://" + host + "/", SameSite: network.CookieSameSiteStrict})
+	}
 	t.Cleanup(func() {
 		tb.mu.Lock()
 		defer tb.mu.Unlock()

@@ -91,7 +91,7 @@ func (b browser) keyboard(t *testing.T) {
 	tb.enter("/")
 }
 
-// pause: sign in, pause, resume and sign out, by keyboard.
+// pause: sign in to pause, resume and sign out, by keyboard.
 func (b browser) pause(t *testing.T, host string) {
 	a := newAcme()
 	tb := b.show(t, a)
@@ -129,8 +129,8 @@ func (b browser) pause(t *testing.T, host string) {
 		t.Errorf("%+v, %v", a.Status().Pauses, a.resumed)
 	}
 	tb.tabTo("footer button")
-	tb.enter("/")
-	tb.until("document.querySelector('#pause-more') === null")
+	tb.enter("/sign-in")
+	tb.until(atToken)
 }
 
 // withoutScript: the page is whole, and forms work.

@@ -1,7 +1,8 @@
 package web_test
 
 import (
-	"fmt"
+	"bytes"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -9,6 +10,8 @@ import (
 	"time"
 
 	"golang.org/x/net/html"
+
+	"mailops/reconcile/agent/web"
 )
 
 // stampOf finds the stamp of the forms of a page.
@@ -27,7 +30,7 @@ func stampOf(t *testing.T, page string) string {
 // come from the page.
 func TestForms(t *testing.T) {
 	a := newAcme()
-	h := open(a)
+	h := held(a)
 	session, other := signIn(t, h, pauseToken), signIn(t, h, pauseToken)
 	page := func(c *http.Cookie) string {
 		r := local("GET", "/")
@@ -67,7 +70,7 @@ func TestForms(t *testing.T) {
 		{"another origin", plainHTTP("http://evil.example"), nil, 403},
 		{"no origin that one may know", plainHTTP("null"), nil, 403},
 		{"another port", plainHTTP("http://localhost:1"), nil, 403},
-		{"no cookie", header("Cookie", ""), nil, 403},
+		{"no cookie", header("Cookie", ""), nil, 401},
 		{"no reason", nil, url.Values{"reason": {" "}}, 422},
 		{"a name that is not known", nil, url.Values{"scope": {"acme.exmaple"}}, 422},
 		{"no scope", nil, url.Values{"scope": {""}}, 422},
@@ -99,14 +102,37 @@ func TestForms(t *testing.T) {
 // TestUntil: a time in a form is on the clocks of the organization.
 func TestUntil(t *testing.T) {
 	a := newAcme()
-	h := open(a)
-	year := time.Now().Year() + 1
-	r := form("/pause", url.Values{"scope": {"all"}, "until": {fmt.Sprintf("%d-07-01T18:00", year)}, "reason": {"summer"}})
-	r.Header.Set("Authorization", "Bearer "+string(pauseToken))
-	if w := ask(h, r); w.Code != http.StatusOK {
-		t.Fatal(w.Code, w.Body)
+	h := held(a)
+	zone, err := time.LoadLocation(a.status.Timezone)
+	if err != nil {
+		t.Fatal(err)
 	}
-	if want := time.Date(year, time.July, 1, 17, 0, 0, 0, time.UTC); !a.status.Pauses[0].Until.Equal(want) {
+	pause := func(until time.Time) int {
+		r := form("/pause", url.Values{"scope": {"all"}, "until": {until.Format("2006-01-02T15:04")}, "reason": {"summer"}})
+		r.Header.Set("Authorization", "Bearer "+string(pauseToken))
+		return ask(h, r).Code
+	}
+	day := time.Now().In(zone)
+	if code := pause(time.Date(day.Year(), day.Month(), day.Day()+31, 18, 0, 0, 0, zone)); code != http.StatusUnprocessableEntity || len(a.status.Pauses) > 0 {
+		t.Error("a pause of more than 30 days:", code)
+	}
+	want := time.Date(day.Year(), day.Month(), day.Day()+20, 18, 0, 0, 0, zone)
+	if code := pause(want); code != http.StatusOK {
+		t.Fatal(code)
+	}
+	if !a.status.Pauses[0].Until.Equal(want) {
 		t.Errorf("until %v, want %v", a.status.Pauses[0].Until, want)
+	}
+}
+
+// TestResumeNothing: what is not paused cannot go on, and nobody is told that it
+// does.
+func TestResumeNothing(t *testing.T) {
+	var log bytes.Buffer
+	h := web.Handler(web.Options{Agent: newAcme(), Auth: web.Auth{Token: pauseToken}, Log: slog.New(slog.NewTextHandler(&log, nil))})
+	r := form("/resume", url.Values{"scope": {"acme.example"}})
+	r.Header.Set("Authorization", "Bearer "+string(pauseToken))
+	if w := ask(h, r); w.Code != http.StatusNotFound || !strings.Contains(w.Body.String(), "acme.example is not paused") || strings.Contains(log.String(), "resumed") {
+		t.Error(w.Code, w.Body, log.String())
 	}
 }

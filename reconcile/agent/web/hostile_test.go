@@ -64,7 +64,7 @@ func TestHostile(t *testing.T) {
 		a.people = []web.Person{{Key: user(strings.ToLower(evil)), Name: evil, History: a.runs, Held: a.status.Waiting, Coming: a.status.Coming, Pause: &pause,
 			Fields:   []web.PersonField{{Path: evil, Want: schema.Value(quoted(evil)), Live: `"x"`, Chain: []web.Layer{{File: evil, Via: evil, Value: evil}, {File: evil, Via: evil, Value: evil}}}},
 			Observed: schema.Observed{AddOnProtocol: evil, AddOnMailbox: evil, Backup: evil}}}
-		h := open(a)
+		h := held(a)
 		session := signIn(t, h, pauseToken)
 		for _, path := range []string{"/", "/part/status", "/run/1", "/person/" + url.PathEscape(evil), "/search?q=" + url.QueryEscape(evil), "/sign-in?next=" + url.QueryEscape(evil), "/nothing/" + url.PathEscape(evil)} {
 			r := local("GET", path)

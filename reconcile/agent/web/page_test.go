@@ -237,7 +237,7 @@ func TestReconcile(t *testing.T) {
 // TestPlainPages: each page has the landmarks and labels that people go by who
 // do not see it.
 func TestPlainPages(t *testing.T) {
-	h := open(newAcme())
+	h := held(newAcme())
 	session := signIn(t, h, pauseToken)
 	for _, path := range []string{"/", "/run/214", "/run/9", "/person/emre.yildiz@acme-labs.example", "/search?q=em", "/search?q=zz", "/search", "/sign-in"} {
 		r := local("GET", path)

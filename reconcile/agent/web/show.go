@@ -2,6 +2,7 @@ package web
 
 import (
 	"fmt"
+	"strings"
 
 	"mailops/reconcile"
 	"mailops/reconcile/agent"
@@ -28,7 +29,30 @@ func showVerdict(v *agent.Verdict, c clock) *newestView {
 		state = cut(string(v.State), valueText)
 	}
 	return &newestView{commitView: *showCommit(v.Revision, c), State: state, Text: cut(v.Text, longText),
-		Problems: listOf(v.Problems, showProblem), Findings: listOf(v.Findings, showFinding)}
+		Problems: listOf(v.Problems, showProblem), Findings: listOf(v.Findings, showFinding), Lift: cut(Lift(v.Revision.ID, v.Findings), longText)}
+}
+
+// Lift is the command by which a person carries out what guards refuse, if it is
+// meant so: the agent itself lifts nothing. It is "" when nothing is refused, or
+// something that nobody can lift.
+func Lift(revision string, findings []reconcile.Finding) string {
+	command, any := "mailops apply", false
+	if commit, ok := strings.CutPrefix(revision, "git:"); ok {
+		command += " --rev " + commit
+	}
+	for _, f := range findings {
+		if f.Severity != reconcile.Refuse || f.Lifted {
+			continue
+		}
+		if f.Allow == "" {
+			return ""
+		}
+		command, any = command+" --allow "+f.Allow, true
+	}
+	if !any {
+		return ""
+	}
+	return command
 }
 
 func showProblem(p *schema.Problem) problemView {
@@ -60,10 +84,17 @@ func showHeld(h *reconcile.Held, c clock) heldView {
 		why += ": " + cut(h.Reason, longText)
 	}
 	v := heldView{Name: cut(h.Name, nameText), Kind: kindWords[h.Kind], Op: opWords[h.Op], Why: why, Until: c.show(h.Until)}
+	v.Drift = drifted(h.Fields)
 	if h.Op == reconcile.OpUpdate {
 		v.Fields, v.MoreFields = showFields(h.Fields)
 	}
-	v.Drift = drifted(h.Fields)
+	if v.Drift { // the sides are said to be live and declared, and it is live that has changed
+		for i, f := range h.Fields[:len(v.Fields)] {
+			if f.Path == "password" && f.Before != "" && f.After != "" {
+				v.Fields[i].Before, v.Fields[i].After = v.Fields[i].After, v.Fields[i].Before
+			}
+		}
+	}
 	return v
 }
 

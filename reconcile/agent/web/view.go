@@ -39,6 +39,7 @@ type statusView struct {
 	Newest   *newestView
 	Problems list[problemView] // that time brought
 	Findings list[findingView]
+	Lift     string // the command that carries out what Findings refuse
 	Drift    list[heldView]
 	Waiting  list[heldView]
 	Pauses   list[pauseView]
@@ -71,6 +72,7 @@ type newestView struct {
 	Text     string
 	Problems list[problemView]
 	Findings list[findingView]
+	Lift     string // the command that carries it out all the same
 }
 
 type problemView struct {
@@ -148,6 +150,7 @@ func viewOf(s *agent.Status, f form) statusView {
 	}
 	if s.InForce != nil {
 		v.Commit = showCommit(s.InForce.Revision, c)
+		v.Lift = cut(Lift(s.InForce.ID, s.Findings), longText)
 		v.Commit.Applied, v.Commit.Run, v.Commit.Whole = c.show(s.InForce.Since), s.InForce.Run, s.InForce.Whole
 		v.Window = windowView{s.Window.Open, cut(s.Window.Reason, valueText), c.show(s.Window.Until)}
 		v.Since = c.show(s.Budget.Since)
