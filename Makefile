@@ -17,6 +17,7 @@ demo: build ## the main job on examples/acme, embedded store
 test: packages lint ## all tests, with the race detector
 	go test -race -timeout 20m ./...
 	go test ./schema/load # whole hostile texts: the race detector's memory would hide their own
+	go test ./cmd/mailops -run TestPreviews # all of them, in every format: ten times as slow under the race detector
 
 check: test golden ## what CI runs, and that golden files are up to date
 	git diff --exit-code

@@ -108,7 +108,7 @@ func (p *planned) upcoming(ctx context.Context) ([]resolve.Transition, error) {
 	out := p.want.Upcoming(until, mostComing)
 	if p.was != nil {
 		known := p.was.Upcoming(until, mostComing)
-		out = slices.DeleteFunc(out, func(t resolve.Transition) bool { return slices.Contains(known, t) })
+		out = slices.DeleteFunc(out, func(t resolve.Transition) bool { return slices.ContainsFunc(known, t.Equal) })
 	}
 	return out, nil
 }

@@ -68,7 +68,11 @@ func raced() bool {
 // holds, to the letter.
 func TestPreviews(t *testing.T) {
 	t.Parallel()
-	for _, file := range previewFiles(t) {
+	const some = 6 // stories under the race detector one is run of; `make test` runs all without it
+	for i, file := range previewFiles(t) {
+		if raced() && i%some != 0 {
+			continue
+		}
 		t.Run(strings.TrimSuffix(filepath.Base(file), ".txtar"), func(t *testing.T) {
 			t.Parallel()
 			archive, err := txtar.ParseFile(file)
@@ -79,7 +83,7 @@ func TestPreviews(t *testing.T) {
 			pr.build(t)
 			got := pr.shown(t)
 			if os.Getenv("UPDATE") != "" {
-				if err := os.WriteFile(file, txtar.Format(got), 0o600); err != nil {
+				if err := os.WriteFile(file, txtar.Format(got), 0o644); err != nil {
 					t.Fatal(err)
 				}
 				return

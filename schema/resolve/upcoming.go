@@ -9,6 +9,12 @@ import (
 	"mailops/schema"
 )
 
+// Equal reports whether two transitions are the same, however their time is
+// written.
+func (t Transition) Equal(u Transition) bool {
+	return t.At.Equal(u.At) && t.User == u.User && t.Reason == u.Reason
+}
+
 // Ahead lists what changes by itself after an instant and until another, for the
 // users that d declares, in order; at most so many.
 func Ahead(d *schema.Declarations, at, until time.Time, most int) []Transition {

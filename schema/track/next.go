@@ -73,6 +73,11 @@ func (t *Tracker) short(ctx context.Context, w *Want, step Step, at time.Time) (
 		return nil, errLong
 	}
 	then := w.replace(gone.All, due, r, w.files)
+	if fresh := variablesOf(come.All); len(fresh) > 0 {
+		then.variables = slices.Concat(w.variables, fresh)
+		slices.Sort(then.variables)
+		then.variables = slices.Compact(then.variables)
+	}
 	if err := w.check(then, gone.All, come.All); err != nil {
 		return nil, err
 	}
