@@ -26,9 +26,9 @@ const heartbeat = 30 * time.Second
 func (s *Store) listen(ctx context.Context) iter.Seq[told] {
 	return func(yield func(told) bool) {
 		pause := firstPause
-		for ctx.Err() == nil && !s.closed.Load() {
+		for away := false; ctx.Err() == nil && !s.closed.Load(); away = true {
 			began := time.Now()
-			if !s.listenOnce(ctx, yield) {
+			if !s.listenOnce(ctx, away, yield) {
 				return
 			}
 			if time.Since(began) > longestPause {
@@ -43,9 +43,9 @@ func (s *Store) listen(ctx context.Context) iter.Seq[told] {
 	}
 }
 
-// listenOnce listens until the connection breaks; false is the end of all.
-// It says so as soon as it listens.
-func (s *Store) listenOnce(ctx context.Context, yield func(told) bool) bool {
+// listenOnce listens until the connection breaks; false is the end of all. When
+// a connection was away before, it says so as soon as it listens again.
+func (s *Store) listenOnce(ctx context.Context, away bool, yield func(told) bool) bool {
 	config := s.pool.Config().ConnConfig.Config
 	var heard []told
 	config.OnNotification = func(_ *pgconn.PgConn, n *pgconn.Notification) {
@@ -68,7 +68,7 @@ func (s *Store) listenOnce(ctx context.Context, yield func(told) bool) bool {
 	if err != nil && !isReplica(err) {
 		return true
 	}
-	if !yield(told{}) { // what was written before it listened is not heard
+	if away && !yield(told{}) {
 		return false
 	}
 	if err != nil {
