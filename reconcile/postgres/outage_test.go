@@ -25,8 +25,13 @@ func TestOutage(t *testing.T) {
 	var reported int64
 	for round := range 6 {
 		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan error)
-		go func() { done <- applyUntilFault(ctx, s, states, &reported) }()
+		done, applied := make(chan error), make(chan struct{}, 1)
+		go func() { done <- applyUntilFault(ctx, s, states, &reported, applied) }()
+		select { // a busy machine may take longer for the first than the pause
+		case <-applied:
+		case err := <-done:
+			t.Fatalf("apply: %v", err)
+		}
 		pause := time.NewTimer(time.Duration(100+rand.IntN(200)) * time.Millisecond)
 		<-pause.C
 		stop := server.Stop
@@ -57,7 +62,7 @@ func TestOutage(t *testing.T) {
 }
 
 // applyUntilFault goes from phase to phase until an error ends it.
-func applyUntilFault(ctx context.Context, s *postgres.Store, states map[string]schema.State, reported *int64) error {
+func applyUntilFault(ctx context.Context, s *postgres.Store, states map[string]schema.State, reported *int64, applied chan<- struct{}) error {
 	for {
 		batch, err := another(ctx, s, states)
 		if err != nil {
@@ -68,6 +73,10 @@ func applyUntilFault(ctx context.Context, s *postgres.Store, states map[string]s
 			return err
 		}
 		*reported = run
+		select {
+		case applied <- struct{}{}:
+		default:
+		}
 	}
 }
 
