@@ -50,18 +50,11 @@ func (c *client) Comment(ctx context.Context, commit, marker, body string) error
 	if !commitID.MatchString(commit) {
 		return fmt.Errorf("comment: %q is no commit", commit)
 	}
-	text, err := c.text(marker, body)
-	if err != nil {
-		return err
-	}
-	done, err := c.take(ctx)
+	text, done, err := c.begin(ctx, marker, body)
 	if err != nil {
 		return err
 	}
 	defer done()
-	if err := c.introduce(ctx); err != nil {
-		return err
-	}
 	numbers, err := c.pulls(ctx, commit)
 	if err != nil {
 		return err
@@ -82,19 +75,28 @@ func (c *client) CommentOn(ctx context.Context, number int64, marker, body strin
 	if number <= 0 {
 		return fmt.Errorf("comment: %d is no pull request", number)
 	}
-	text, err := c.text(marker, body)
-	if err != nil {
-		return err
-	}
-	done, err := c.take(ctx)
+	text, done, err := c.begin(ctx, marker, body)
 	if err != nil {
 		return err
 	}
 	defer done()
-	if err := c.introduce(ctx); err != nil {
-		return err
-	}
 	return c.say(ctx, number, marker, text)
+}
+
+// begin makes a text ready, waits for this client's turn, and finds out who it
+// is. done gives the turn on.
+func (c *client) begin(ctx context.Context, marker, body string) (text string, done func(), err error) {
+	if text, err = c.text(marker, body); err != nil {
+		return "", nil, err
+	}
+	if done, err = c.take(ctx); err != nil {
+		return "", nil, err
+	}
+	if err := c.introduce(ctx); err != nil {
+		done()
+		return "", nil, err
+	}
+	return text, done, nil
 }
 
 // text is a comment as the forge takes it.

@@ -4,7 +4,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"mailops/reconcile"
@@ -33,21 +32,11 @@ func cut(s string, most int) string {
 }
 
 func plain(s string) string {
-	hidden := func(r rune) bool {
-		return unicode.IsControl(r) && r != '\n' || unicode.Is(unicode.Bidi_Control, r)
+	lines := strings.Split(s, "\n")
+	for i := range lines {
+		lines[i] = preview.Plain(lines[i])
 	}
-	if !strings.ContainsFunc(s, hidden) {
-		return s
-	}
-	var b strings.Builder
-	for _, r := range s {
-		if hidden(r) {
-			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
-		} else {
-			b.WriteRune(r)
-		}
-	}
-	return b.String()
+	return strings.Join(lines, "\n")
 }
 
 // count prints a number and a noun.
