@@ -86,13 +86,11 @@ func (c *Change) Apply(before schema.Resource) (schema.Resource, error) {
 func Diff(live, want schema.State) []Change {
 	var changes []Change
 	for len(live) > 0 || len(want) > 0 {
-		switch {
-		case len(live) > 0 && len(want) > 0 && live[0] == want[0]:
-			live, want = live[1:], want[1:] // one value: an agent keeps what it has seen to be equal once
-		case len(want) == 0 || len(live) > 0 && live[0].Key().Compare(want[0].Key()) < 0:
+		switch order := first(live, want); {
+		case order < 0:
 			changes = append(changes, remove(live[0]))
 			live = live[1:]
-		case len(live) == 0 || live[0].Key().Compare(want[0].Key()) > 0:
+		case order > 0:
 			changes = append(changes, create(want[0]))
 			want = want[1:]
 		default:
@@ -104,6 +102,20 @@ func Diff(live, want schema.State) []Change {
 	}
 	settleHeirs(changes)
 	return Order(changes)
+}
+
+// first says in which of two states the first of all keys is: below zero in a
+// alone, above zero in b alone, zero in both. One of them has a resource.
+func first(a, b schema.State) int {
+	switch {
+	case len(b) == 0:
+		return -1
+	case len(a) == 0:
+		return 1
+	case a[0] == b[0]: // one value: an agent keeps what it has seen to be equal once
+		return 0
+	}
+	return a[0].Key().Compare(b[0].Key())
 }
 
 // settleHeirs lets one create alone take over a mailbox, and only that of a
@@ -153,6 +165,9 @@ func all(r schema.Resource, change func(path string, v schema.Value) FieldChange
 }
 
 func update(live, want schema.Resource) (Change, bool) {
+	if schema.Same(live, want) {
+		return Change{}, false
+	}
 	var fields []FieldChange
 	for _, f := range schema.Fields(live.Key().Kind) {
 		if f.Equal(live, want) {

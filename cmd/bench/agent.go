@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"net/http"
 	"os"
 	"os/exec"
@@ -48,7 +47,7 @@ func (b *bench) agent(ctx context.Context, out io.Writer, users, commits int, id
 		return err
 	}
 	a := &agentBench{bench: b, org: filepath.Join(b.dir, "organization"), store: filepath.Join(b.dir, "live.db")}
-	if err := a.generate(ctx, users); err != nil {
+	if a.users, err = b.repository(ctx, a.org, users); err != nil {
 		return err
 	}
 	start := time.Now()
@@ -71,34 +70,6 @@ func (b *bench) agent(ctx context.Context, out io.Writer, users, commits int, id
 	}
 	a.end()
 	return a.storm(ctx, out)
-}
-
-// generate writes the organization and makes a repository of it.
-func (a *agentBench) generate(ctx context.Context, users int) error {
-	fmt.Fprintf(a.log, "%d users: generating\n", users)
-	if _, err := measure(ctx, a.dir, a.output("generate"), a.self, "generate", "-users", strconv.Itoa(users), a.org); err != nil {
-		return err
-	}
-	for _, args := range [][]string{{"init", "-q", "-b", "main"}, {"add", "-A"}, {"commit", "-q", "-m", "begin"}} {
-		if _, err := a.git(ctx, args...); err != nil {
-			return err
-		}
-	}
-	return filepath.WalkDir(filepath.Join(a.org, "users"), func(path string, d fs.DirEntry, err error) error {
-		if err == nil && strings.HasSuffix(path, ".yaml") {
-			a.users = append(a.users, path)
-		}
-		return err
-	})
-}
-
-func (a *agentBench) git(ctx context.Context, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, "git", append([]string{"-C", a.org, "-c", "user.name=bench", "-c", "user.email=bench@acme.example", "-c", "gc.auto=0", "-c", "maintenance.auto=false"}, args...)...)
-	said, err := cmd.CombinedOutput()
-	if err != nil {
-		return "", fmt.Errorf("git %s: %w: %s", args[0], err, said)
-	}
-	return strings.TrimSpace(string(said)), nil
 }
 
 // begin starts the agent and waits until it serves.
@@ -175,14 +146,14 @@ func (a *agentBench) commits(ctx context.Context, out io.Writer, n int) error {
 		if err := rename(file, i); err != nil {
 			return err
 		}
-		if _, err := a.git(ctx, "add", file); err != nil {
+		if _, err := git(ctx, a.org, "add", file); err != nil {
 			return err
 		}
-		tree, err := a.git(ctx, "write-tree")
+		tree, err := git(ctx, a.org, "write-tree")
 		if err != nil {
 			return err
 		}
-		commit, err := a.git(ctx, "commit-tree", "-p", "HEAD", "-m", "edit", tree)
+		commit, err := git(ctx, a.org, "commit-tree", "-p", "HEAD", "-m", "edit", tree)
 		if err != nil {
 			return err
 		}
@@ -195,7 +166,7 @@ func (a *agentBench) commits(ctx context.Context, out io.Writer, n int) error {
 			return err
 		}
 		start := time.Now()
-		if _, err := a.git(ctx, "update-ref", "HEAD", commit); err != nil {
+		if _, err := git(ctx, a.org, "update-ref", "HEAD", commit); err != nil {
 			return err
 		}
 		l, err := a.applied(ctx)
@@ -236,7 +207,7 @@ func (a *agentBench) floor(ctx context.Context, commit string, i int) (time.Dura
 		}
 	}
 	start := time.Now()
-	if _, err := a.git(ctx, "diff-tree", "-r", "HEAD", commit); err != nil {
+	if _, err := git(ctx, a.org, "diff-tree", "-r", "HEAD", commit); err != nil {
 		return 0, err
 	}
 	_, err := measure(ctx, a.dir, a.output("sqlite3"), "sqlite3", "-cmd", "PRAGMA synchronous = FULL", db, "UPDATE t SET v = v + 1")

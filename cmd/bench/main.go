@@ -20,6 +20,7 @@ import (
 const manual = `bench generate [-users N] DIR                       write an organization of N users into DIR, a new folder
 bench floor DIR                                     read the YAML below DIR and do nothing with it
 bench agent [-users N] [-commits N] [-idle TIME] [-mailops PATH] [-dir DIR]   measure an agent
+bench preview [-users N] [-peers N] [-mailops PATH] [-dir DIR]   measure previews of pull requests; where terraform is installed, it with N users
 bench run [-users N,N,...] [-mailops PATH] [-dir DIR]   generate, measure, and print a table
 `
 
@@ -65,6 +66,15 @@ func command(ctx context.Context, args []string, out io.Writer) error {
 			return err
 		}
 		return b.agent(ctx, out, *users, *commits, *idle)
+	case "preview":
+		users := flags.Int("users", 100_000, "how many users")
+		peers := flags.Int("peers", 300, "how many users for Terraform")
+		b := bench{log: os.Stderr}
+		b.flags(flags)
+		if err := flags.Parse(args[1:]); err != nil {
+			return err
+		}
+		return b.preview(ctx, out, *users, *peers)
 	case "run":
 		sizes := flags.String("users", "1000,10000,100000", "how many users, one organization for each number")
 		b := bench{log: os.Stderr}

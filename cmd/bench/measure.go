@@ -18,6 +18,9 @@ type cost struct {
 	memory int64         // at its peak, in bytes
 }
 
+// mib is the memory in MiB.
+func mib(c cost) float64 { return float64(c.memory) / (1 << 20) }
+
 // plus is the cost of two runs one after the other.
 func (c cost) plus(d cost) cost {
 	return cost{c.wall + d.wall, c.cpu + d.cpu, max(c.memory, d.memory)}

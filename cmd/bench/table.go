@@ -16,8 +16,8 @@ func printTable(out io.Writer, outcomes []outcome) error {
 	for _, o := range outcomes {
 		for _, s := range steps {
 			c := o.costs[s]
-			fmt.Fprintf(w, "%d\t%s\t%.2f\t%.2f\t%.0f\t%.1fx\t%.1fx\t\n", o.users, s, c.wall.Seconds(), c.cpu.Seconds(),
-				float64(c.memory)/(1<<20), c.wall.Seconds()/o.costs[readYAML].wall.Seconds(), o.costs[cueVet].wall.Seconds()/c.wall.Seconds())
+			fmt.Fprintf(w, "%d\t%s\t%.2f\t%.2f\t%.0f\t%.1fx\t%.1fx\t\n", o.users, s, c.wall.Seconds(), c.cpu.Seconds(), mib(c),
+				c.wall.Seconds()/o.costs[readYAML].wall.Seconds(), o.costs[cueVet].wall.Seconds()/c.wall.Seconds())
 		}
 	}
 	if err := w.Flush(); err != nil {

@@ -101,10 +101,14 @@ func (f *liveFlags) add(cmd *cobra.Command) {
 }
 
 // liveInput reads what a plan needs to know of the live state: of the store, or of
-// a snapshot. want and base are what is asked for, now and before.
-func (a *app) liveInput(ctx context.Context, how access, flags planFlags, org schema.Organization, want, base schema.State, p *planned) (reconcile.Input, error) {
+// a snapshot. want and base are what is asked for, now and before. begun is a
+// reading of the store that has begun; nil: none has.
+func (a *app) liveInput(ctx context.Context, how access, flags planFlags, begun *reading, org schema.Organization, want, base schema.State, p *planned) (reconcile.Input, error) {
 	f := flags.live
-	if f.file == "" {
+	switch {
+	case begun != nil:
+		return begun.input(org)
+	case f.file == "":
 		return a.input(ctx, how, org)
 	}
 	s, err := f.read(org.Name, a.now())

@@ -34,6 +34,11 @@ type request struct {
 // planRequest plans what --rev asks for since it left --base: what drifts is left
 // as it is, and the guards are those of the base.
 func (a *app) planRequest(ctx context.Context, flags planFlags, how access) (*planned, error) {
+	var live *reading
+	if flags.live.file == "" && how == toRead { // who writes a store makes it, and not for wrong declarations
+		live = a.readLive(ctx, how)
+		defer live.stop()
+	}
 	r, err := a.request(ctx, flags.base)
 	if err != nil {
 		return nil, err
@@ -43,7 +48,7 @@ func (a *app) planRequest(ctx context.Context, flags planFlags, how access) (*pl
 	if r.base != nil {
 		was = r.base.State
 	}
-	in, err := a.liveInput(ctx, how, flags, r.now.Organization, r.now.State, was, out)
+	in, err := a.liveInput(ctx, how, flags, live, r.now.Organization, r.now.State, was, out)
 	if err != nil {
 		return nil, err
 	}

@@ -133,7 +133,7 @@ func (a *app) plan(ctx context.Context, flags planFlags, how access) (*planned, 
 		}
 		was = out.was.State
 	}
-	in, err := a.liveInput(ctx, how, flags, w.Organization, w.State, was, out)
+	in, err := a.liveInput(ctx, how, flags, nil, w.Organization, w.State, was, out)
 	if err != nil {
 		return nil, err
 	}
@@ -178,25 +178,7 @@ func matching(in reconcile.Input) error {
 // input reads what a plan needs to know of the live store, and of its ledger what
 // the guards of the organization ask for.
 func (a *app) input(ctx context.Context, how access, org schema.Organization) (reconcile.Input, error) {
-	defer a.progress("reading the live store")()
-	in, err := a.asked()
-	if err != nil {
-		return in, err
-	}
-	s, name, err := a.open(ctx, how)
-	if err != nil {
-		return in, err
-	}
-	defer s.Close()
-	in.Store = name
-	if r, ok := s.(reconcile.Recorder); ok {
-		in.Recorded = r.Recorded()
-	}
-	if in.Live, err = reconcile.ReadLive(ctx, s); err != nil {
-		return in, err
-	}
-	in.Runs, err = s.Since(ctx, a.now().Add(-time.Duration(org.Guards.Window.Per)))
-	return in, err
+	return a.readLive(ctx, how).input(org)
 }
 
 // asked is an input that knows who asks.

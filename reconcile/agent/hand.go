@@ -118,7 +118,7 @@ func (h *hand) readWhole(ctx context.Context, s Store, like schema.State) error 
 			return err
 		}
 		var is schema.Resource
-		if is, like = like.Next(row.Resource); is != nil && equal(is, row.Resource) {
+		if is, like = like.Next(row.Resource); is != nil && schema.Same(is, row.Resource) {
 			row.Resource = is
 		}
 		live.State = append(live.State, row.Resource)
@@ -170,7 +170,7 @@ func (h *hand) readNames(ctx context.Context, s Store, names []string) error {
 	for _, row := range rows {
 		resource := row.Resource
 		if h.force != nil {
-			if is := h.force.want.State.Find(row.Key()); is != nil && equal(is, resource) {
+			if is := h.force.want.State.Find(row.Key()); is != nil && schema.Same(is, resource) {
 				resource = is
 			}
 		}
@@ -197,16 +197,6 @@ func (h *hand) witnessed(notes []reconcile.Note) {
 		h.notes[n.Name] = n
 		h.note = max(h.note, n.ID)
 	}
-}
-
-// equal reports whether two resources hold the same in every live field.
-func equal(a, b schema.Resource) bool {
-	for _, f := range schema.Fields(a.Key().Kind) {
-		if !f.Equal(a, b) {
-			return false
-		}
-	}
-	return true
 }
 
 // fought are the fields that were taken back as often as the organization
