@@ -30,7 +30,8 @@ var (
 	ErrLimit       = errors.New("over a limit")      // the repository is too large, or made to hurt
 	ErrHostile     = errors.New("a name is refused") // a tree holds a name that no honest one has
 	ErrMoved       = errors.New("the branch has moved")
-	ErrShallow     = errors.New("the history is cut off") // the question cannot be answered from a shallow clone
+	ErrDenied      = errors.New("the repository refuses the push") // a protected branch, or a hook
+	ErrShallow     = errors.New("the history is cut off")          // the question cannot be answered from a shallow clone
 	ErrUnrelated   = errors.New("the histories have nothing in common")
 )
 

@@ -44,6 +44,11 @@ func (o order) mirror() *Repository {
 type push struct {
 	Ref string `json:"ref"`
 	New string `json:"new"`
+
+	// Replace lets go of what the branch holds, when that is at Old; "" is a
+	// branch that is not there. Else the branch only grows.
+	Replace bool   `json:"replace,omitempty"`
+	Old     string `json:"old,omitempty"`
 }
 
 // A reply is what a child writes.
@@ -56,7 +61,7 @@ type reply struct {
 
 // causes are the errors that a child can tell by name.
 var causes = map[string]error{
-	"unreachable": ErrUnreachable, "auth": ErrAuth, "damaged": ErrDamaged, "limit": ErrLimit, "moved": ErrMoved,
+	"unreachable": ErrUnreachable, "auth": ErrAuth, "damaged": ErrDamaged, "limit": ErrLimit, "moved": ErrMoved, "denied": ErrDenied,
 }
 
 func (o order) failed(err error) reply {

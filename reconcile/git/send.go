@@ -91,7 +91,12 @@ func send(ctx context.Context, o order) error {
 	if old == tip {
 		return nil
 	}
-	pack, err := r.packFor(ctx, tip, old, remote)
+	var pack []byte
+	if o.Push.Replace {
+		pack, err = r.packAlone(tip, old, o.Push.Old)
+	} else {
+		pack, err = r.packFor(ctx, tip, old, remote)
+	}
 	if err != nil {
 		return err
 	}
@@ -102,18 +107,29 @@ func send(ctx context.Context, o order) error {
 	if err == nil && report != nil {
 		err = report.Error()
 	}
-	return refused(err)
+	return refused(err, o.Push.Replace)
 }
 
-// refused says what it means when a remote does not move its branch.
-func refused(err error) error {
+// notMoved begins what a remote says that took a push in, and left a branch where
+// it is.
+const notMoved = "command error on "
+
+// refused says what it means when a remote does not move its branch. To one that
+// only lets branches grow, a branch that is replaced is one to refuse.
+func refused(err error, replaced bool) error {
 	if err == nil {
 		return nil
+	}
+	if replaced && strings.HasSuffix(err.Error(), ": non-fast-forward") {
+		return fmt.Errorf("%w: it lets branches grow only, and this one is replaced (force push): %w", ErrDenied, err)
 	}
 	for _, sign := range []string{"non-fast-forward", "fetch first", "stale info", "failed to update ref", "cannot lock ref", "incorrect old value"} {
 		if strings.Contains(err.Error(), sign) {
 			return fmt.Errorf("%w: %w", ErrMoved, err)
 		}
+	}
+	if strings.HasPrefix(err.Error(), notMoved) {
+		return fmt.Errorf("%w: %w", ErrDenied, err)
 	}
 	return explain(err)
 }
@@ -140,6 +156,26 @@ func (r *Repository) packFor(ctx context.Context, tip, old id, remote *packp.Adv
 				return nil, err
 			}
 		}
+	}
+	return g.pack()
+}
+
+// packAlone gathers a commit without a past, when the remote's branch is where it
+// was when somebody looked at what it replaces.
+func (r *Repository) packAlone(tip, old id, seen string) ([]byte, error) {
+	was, _ := parseID(seen)
+	switch {
+	case old == was:
+	case was == id{}:
+		return nil, fmt.Errorf("%w: somebody made the remote's branch meanwhile, at %s", ErrMoved, old)
+	case old == id{}:
+		return nil, fmt.Errorf("%w: somebody removed the remote's branch meanwhile", ErrMoved)
+	default:
+		return nil, fmt.Errorf("%w: the remote's branch is at %s, and was at %s", ErrMoved, old, was)
+	}
+	g := &gathering{r: r, seen: make(map[id]bool)}
+	if err := g.commit(tip); err != nil {
+		return nil, err
 	}
 	return g.pack()
 }

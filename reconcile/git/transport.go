@@ -168,7 +168,7 @@ func explain(err error) error {
 	}
 	switch {
 	case err == nil, errors.Is(err, ErrAuth), errors.Is(err, ErrUnreachable), errors.Is(err, ErrLimit),
-		errors.Is(err, ErrDamaged), errors.Is(err, ErrMoved), errors.As(err, &local):
+		errors.Is(err, ErrDamaged), errors.Is(err, ErrMoved), errors.Is(err, ErrDenied), errors.As(err, &local):
 		return err
 	case errors.Is(err, transport.ErrAuthenticationRequired), errors.Is(err, transport.ErrAuthorizationFailed),
 		strings.Contains(text, "ssh: unable to authenticate"):

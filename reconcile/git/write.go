@@ -25,6 +25,8 @@ type Commit struct {
 	Committer string    // "" is the author
 	CommEmail string
 	Message   string
+
+	alone bool // it has no past: of Replace
 }
 
 // Commit adds a commit to a branch of the repository, or of the mirror, and
@@ -57,18 +59,7 @@ func (r *Repository) write(ctx context.Context, c Commit) (Revision, error) {
 			return Revision{}, fmt.Errorf("%q is not a full commit name", c.Replaces)
 		}
 	}
-	if err := c.check(); err != nil {
-		return Revision{}, err
-	}
-	base, from, err := r.of(c.Base)
-	if err != nil {
-		return Revision{}, err
-	}
-	tree, err := r.writeFiles(ctx, from.tree, c.Files)
-	if err != nil {
-		return Revision{}, err
-	}
-	i, err := r.objects.put(kindCommit, c.encode(tree, base))
+	i, err := r.writeCommit(ctx, c)
 	if err != nil {
 		return Revision{}, err
 	}
@@ -76,6 +67,30 @@ func (r *Repository) write(ctx context.Context, c Commit) (Revision, error) {
 		return Revision{}, err
 	}
 	return r.revision(i)
+}
+
+// writeCommit writes the objects of a commit.
+func (r *Repository) writeCommit(ctx context.Context, c Commit) (id, error) {
+	if err := c.check(); err != nil {
+		return id{}, err
+	}
+	var base, from id
+	var err error
+	if c.alone {
+		from, err = r.objects.put(kindTree, nil)
+	} else {
+		var on commit
+		base, on, err = r.of(c.Base)
+		from = on.tree
+	}
+	if err != nil {
+		return id{}, err
+	}
+	tree, err := r.writeFiles(ctx, from, c.Files)
+	if err != nil {
+		return id{}, err
+	}
+	return r.objects.put(kindCommit, c.encode(tree, base))
 }
 
 // check refuses what would be read as something else.
@@ -113,8 +128,12 @@ func (c Commit) encode(tree, parent id) []byte {
 	if c.Committer != "" {
 		committer = by(c.Committer, c.CommEmail)
 	}
-	return fmt.Appendf(nil, "tree %s\nparent %s\nauthor %s\ncommitter %s\n\n%s\n",
-		tree, parent, author, committer, strings.TrimRight(c.Message, "\n"))
+	after := ""
+	if parent != (id{}) {
+		after = fmt.Sprintf("parent %s\n", parent)
+	}
+	return fmt.Appendf(nil, "tree %s\n%sauthor %s\ncommitter %s\n\n%s\n",
+		tree, after, author, committer, strings.TrimRight(c.Message, "\n"))
 }
 
 // writeFiles writes a tree in which some files are others, and returns its name.
