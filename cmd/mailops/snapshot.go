@@ -4,9 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -34,7 +31,7 @@ func (a *app) snapshotCommand() *cobra.Command {
 			"`gzip -dcq live.snapshot` shows all that is in it; what ssh-keygen -Y verify -n\n"+
 			"mailops-snapshot@v1 checks is the file without the signature at its end.",
 		cobra.NoArgs, func(cmd *cobra.Command, _ []string) error { return a.snapshot(cmd.Context(), flags) })
-	cmd.Flags().StringVar(&flags.out, "out", "", "write to this `FILE`, which only its owner may read (default: standard output)")
+	cmd.Flags().StringVar(&flags.out, "out", "", "write to this `FILE`, which only its owner may read unless it was there and others might\n(default: standard output)")
 	cmd.Flags().StringVar(&flags.signKey, "sign-key", "", "sign with the SSH key (ed25519, without a passphrase) in this `FILE`")
 	cmd.Flags().StringVar(&flags.redactKey, "redact-key", "", "hide personal fields with the key in this `FILE`: 32 characters or more, by chance")
 	return cmd
@@ -115,77 +112,24 @@ func (a *app) takeSnapshot(ctx context.Context, file string, o snapshot.Options)
 	if file == "" {
 		return snapshot.Write(ctx, a.out, s, o)
 	}
-	out, err := createSnapshot(file)
+	out, err := snapshot.Create(file)
 	if err != nil {
-		return snapshot.Written{}, err
+		return snapshot.Written{}, unfit("--out", file, err)
 	}
-	defer out.discard()
+	defer out.Discard()
 	written, err := snapshot.Write(ctx, out, s, o)
 	if err != nil {
 		return written, err
 	}
-	return written, out.keep()
+	return written, out.Keep()
 }
 
-// A snapshotFile comes to be whole or not at all. A pipe or a device is written
-// to, and not replaced by a file.
-type snapshotFile struct {
-	*os.File
-	name string // what it becomes; "" is what it is already
-}
-
-// createSnapshot begins a file that only its owner may read. One that is there is
-// replaced when it is a snapshot.
-func createSnapshot(name string) (*snapshotFile, error) {
-	info, err := os.Stat(name)
-	switch {
-	case err == nil && info.IsDir():
-		return nil, usage("--out %s: is a folder", name)
-	case err == nil && !info.Mode().IsRegular():
-		f, err := os.OpenFile(name, os.O_WRONLY, 0)
-		if err != nil {
-			return nil, fmt.Errorf("save snapshot: %w", err)
-		}
-		return &snapshotFile{File: f}, nil
-	case err == nil && info.Size() > 0 && !isSnapshot(name):
-		return nil, usage("--out %s: is there already, and is no snapshot", name)
+// unfit is the error of a file that no snapshot can be written to, by its flag.
+func unfit(flag, file string, err error) error {
+	if errors.Is(err, snapshot.ErrTaken) || errors.Is(err, snapshot.ErrFolder) {
+		return usage("%s %s: %w", flag, file, err)
 	}
-	f, err := os.CreateTemp(filepath.Dir(name), ".mailops-*") // mode 0600
-	if err != nil {
-		return nil, fmt.Errorf("save snapshot: %w", err)
-	}
-	return &snapshotFile{f, name}, nil
-}
-
-func isSnapshot(name string) bool {
-	f, err := os.Open(name)
-	if err != nil {
-		return false
-	}
-	defer f.Close()
-	head := make([]byte, 512)
-	n, err := io.ReadFull(f, head)
-	return (err == nil || errors.Is(err, io.ErrUnexpectedEOF)) && snapshot.Begins(head[:n])
-}
-
-// keep ends the file.
-func (f *snapshotFile) keep() error {
-	err := f.Close()
-	if err == nil && f.name != "" {
-		err = os.Rename(f.File.Name(), f.name)
-	}
-	if err != nil {
-		return fmt.Errorf("save snapshot: %w", err)
-	}
-	return nil
-}
-
-// discard removes what was not kept.
-func (f *snapshotFile) discard() {
-	_ = f.Close()
-	if f.name != "" {
-		_ = os.Remove(f.File.Name())
-	}
+	return err
 }
 
 // taken says in a line what a snapshot holds, and what not.
