@@ -30,6 +30,7 @@ type agentFlags struct {
 	text                      bool
 	server                    serverFlags
 	tell                      tellFlags
+	publish                   publishFlags
 }
 
 func (a *app) agentCommand() *cobra.Command {
@@ -60,6 +61,7 @@ func (a *app) agentCommand() *cobra.Command {
 	flags.BoolVar(&f.text, "log-text", false, "write the log as text instead of JSON")
 	f.server.add(cmd)
 	f.tell.add(cmd)
+	f.publish.add(cmd)
 	cmd.AddCommand(a.reconcileCommand())
 	return cmd
 }
@@ -82,18 +84,22 @@ func (a *app) runAgent(ctx context.Context, f agentFlags) error {
 		return err
 	}
 	state := cmp.Or(f.state, a.env["STATE_DIRECTORY"], filepath.Join(a.dir, ".mailops", "agent"))
-	source, err := a.source(ctx, f, state, log)
+	from, err := a.followedRepository(f, state)
+	if err != nil {
+		return err
+	}
+	publisher, err := f.publish.publisher(from.Options, state)
+	if err != nil {
+		return err
+	}
+	source, err := a.source(ctx, f, from, log)
 	if err != nil {
 		return err
 	}
 	if c, ok := source.(io.Closer); ok {
 		defer c.Close() // it was only read
 	}
-	host, err := os.Hostname()
-	if err != nil {
-		return err
-	}
-	full, err := filepath.Abs(state)
+	holder, err := f.name(state)
 	if err != nil {
 		return err
 	}
@@ -101,8 +107,9 @@ func (a *app) runAgent(ctx context.Context, f agentFlags) error {
 	if err != nil {
 		return err
 	}
-	ag := agent.New(agent.Options{Source: source, Open: a.openForAgent, Name: name, Holder: cmp.Or(f.holder, host+":"+full), Env: a.env,
-		Interval: f.interval, Whole: f.whole, AllowRewind: f.allowRewind, Branch: f.proposals, Log: log, Observe: told, Version: version()})
+	ag := agent.New(agent.Options{Source: source, Open: a.openForAgent, Name: name, Holder: holder, Env: a.env,
+		Interval: f.interval, Whole: f.whole, AllowRewind: f.allowRewind, Branch: f.proposals, Publish: publisher, PublishEvery: f.publish.every,
+		Log: log, Observe: told, Version: version()})
 	stop, err := page.serve(ctx, ag, told, log)
 	if err != nil {
 		return err
@@ -112,40 +119,65 @@ func (a *app) runAgent(ctx context.Context, f agentFlags) error {
 	return errors.Join(err, stop(), told.end())
 }
 
-// source is what the agent follows.
-func (a *app) source(ctx context.Context, f agentFlags, state string, log *slog.Logger) (agent.Source, error) {
+// name is who this agent is, among those of the store.
+func (f *agentFlags) name(state string) (string, error) {
+	if f.holder != "" {
+		return f.holder, nil
+	}
+	host, err := os.Hostname()
+	if err != nil {
+		return "", err
+	}
+	full, err := filepath.Abs(state)
+	return host + ":" + full, err
+}
+
+// A repositoryFolder is a repository, and where in it the declarations are.
+type repositoryFolder struct {
+	git.Options
+	inside string
+}
+
+// followedRepository is the repository that the agent follows; none where it
+// follows a folder.
+func (a *app) followedRepository(f agentFlags, state string) (repositoryFolder, error) {
 	if f.watch != "" {
-		return &agent.Folder{Dir: f.watch, Log: log}, nil
+		return repositoryFolder{}, nil
 	}
 	o := git.Options{URL: f.repo, Branch: f.branch, Dir: filepath.Join(state, "mirror.git"), Auth: f.auth, CAFile: f.ca}
 	inside := f.path
 	if o.URL == "" {
 		dir, err := filepath.Abs(a.dir)
 		if err != nil {
-			return nil, err
+			return repositoryFolder{}, err
 		}
 		top, at, err := git.Discover(dir)
 		if err != nil {
-			return nil, usage("%s lies in no git repository: name one with --repo, or follow a folder with --watch", a.dir)
+			return repositoryFolder{}, usage("%s lies in no git repository: name one with --repo, or follow a folder with --watch", a.dir)
 		}
 		o.URL, inside = top, filepath.ToSlash(filepath.Join(at, f.path))
 		if !filepath.IsLocal(inside) {
-			return nil, usage("--path %s: it leads out of the repository", f.path)
+			return repositoryFolder{}, usage("--path %s: it leads out of the repository", f.path)
 		}
 	}
 	if o.Auth.PasswordFile == "" {
 		o.Auth.Password = a.env["MAILOPS_GIT_TOKEN"]
 	}
-	child, err := git.ChildCommand()
-	if err != nil {
-		return nil, err
+	var err error
+	o.Child, err = git.ChildCommand()
+	return repositoryFolder{o, inside}, err
+}
+
+// source is what the agent follows.
+func (a *app) source(ctx context.Context, f agentFlags, from repositoryFolder, log *slog.Logger) (agent.Source, error) {
+	if f.watch != "" {
+		return &agent.Folder{Dir: f.watch, Log: log}, nil
 	}
-	o.Child = child
-	repo, err := git.Open(ctx, o)
+	repo, err := git.Open(ctx, from.Options)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errRepository, err)
 	}
-	return followed{&agent.Git{Repo: repo, Path: inside}, f.branch}, nil
+	return followed{&agent.Git{Repo: repo, Path: from.inside}, f.branch}, nil
 }
 
 // A followed branch is a source that says by which flag it was chosen, when it

@@ -43,6 +43,9 @@ func (f *agentFlags) check() error {
 	if err := f.checkSource(); err != nil {
 		return err
 	}
+	if err := f.checkPublish(); err != nil {
+		return err
+	}
 	return f.tell.check()
 }
 
@@ -141,7 +144,7 @@ func secretOf(flag, file string) (string, error) {
 
 // fileFlags are those of the agent that name a file.
 var fileFlags = []string{"git-token-file", "ssh-key-file", "known-hosts-file", "git-ca-file", "token-file", "operator-token-file",
-	"notify-webhook-file", "notify-secret-file", "notify-slack-file", "smtp-password-file", "forge-token-file"}
+	"notify-webhook-file", "notify-secret-file", "notify-slack-file", "smtp-password-file", "forge-token-file", "snapshot-file", "sign-key", "redact-key"}
 
 // namesFiles refuses a flag for a file that names none: where a variable is not
 // set, a page that was to ask for a token would be open.

@@ -234,6 +234,13 @@ func (o *observers) Ran(r agent.Report, s *agent.Status) {
 	}
 }
 
+// Published implements agent.Observer.
+func (o *observers) Published(s *agent.Status) {
+	for _, each := range o.all {
+		each.Published(s)
+	}
+}
+
 // begin lets the desk tell people, until end.
 func (o *observers) begin(ctx context.Context) {
 	o.ended = make(chan struct{})

@@ -7,7 +7,7 @@
 // before it stays in force. What others change in the store is told, taken back,
 // or proposed as a change of the declarations, as the organization says.
 //
-// Imports: reconcile, reconcile/git, schema, schema/load, schema/load/edit,
+// Imports: reconcile, reconcile/git, reconcile/snapshot, schema, schema/load, schema/load/edit,
 // schema/resolve, schema/track, schema/window, and Prometheus' client.
 package agent
 
@@ -96,6 +96,9 @@ type Options struct {
 	AllowRewind bool          // follow a branch that was rewritten
 	Branch      string        // for proposals; "" is mailops/drift
 
+	Publish      Publisher     // of snapshots; nil: none are published
+	PublishEvery time.Duration // how often at least; 0 is an hour
+
 	Log     *slog.Logger // nil is silent
 	Observe Observer     // nil is nobody
 	Version string
@@ -106,6 +109,10 @@ type Observer interface {
 	// Ran is told of each look that did or found something, with what is known
 	// after it.
 	Ran(r Report, s *Status)
+
+	// Published is told that a snapshot was published, or could not be: which, the
+	// status's Publication says.
+	Published(s *Status)
 }
 
 // The times that nobody chooses.
@@ -124,6 +131,9 @@ func (o Options) orDefaults() Options {
 	if o.Whole == 0 {
 		o.Whole = defaultWhole
 	}
+	if o.PublishEvery == 0 {
+		o.PublishEvery = defaultPublish
+	}
 	if o.Branch == "" {
 		o.Branch = "mailops/drift"
 	}
@@ -139,6 +149,7 @@ func (o Options) orDefaults() Options {
 type nobody struct{}
 
 func (nobody) Ran(Report, *Status) {}
+func (nobody) Published(*Status)   {}
 
 // An Agent is one that runs, or has not begun to.
 type Agent struct {

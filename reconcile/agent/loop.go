@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"runtime/debug"
 	"slices"
+	"sync"
 	"time"
 
 	"mailops/reconcile"
@@ -24,6 +25,9 @@ type loop struct {
 	stoodBy string             // what was said of standing by
 	fetched error              // what came of asking the repository last
 
+	out        publishing
+	publishers sync.WaitGroup // what is under way, also what nobody waits for any more
+
 	wholeAt time.Time // when the store is to be read whole again
 	pollAt  time.Time
 	renewAt time.Time
@@ -34,6 +38,8 @@ func newLoop(a *Agent) *loop { return &loop{Agent: a, holder: a.Holder} }
 
 // end lets go of the store.
 func (l *loop) end() {
+	l.unpublish()
+	l.publishers.Wait()
 	if l.watch != nil {
 		l.watch()
 	}
@@ -64,6 +70,9 @@ func (l *loop) run(ctx context.Context) error {
 			return ctx.Err()
 		case <-timer.C:
 			l.expire(ctx, byItself)
+		case got := <-l.out.done:
+			timer.Stop()
+			l.published(got)
 		case <-l.triggers.wake:
 			timer.Stop()
 		}
@@ -119,7 +128,7 @@ func (l *loop) follow(ctx context.Context) {
 // changes by itself.
 func (l *loop) next(byItself time.Time) time.Time {
 	next := l.pollAt
-	for _, t := range []time.Time{l.renewAt, l.restAt, byItself} {
+	for _, t := range []time.Time{l.renewAt, l.restAt, l.out.is.Next, byItself} {
 		if !t.IsZero() && (next.IsZero() || t.Before(next)) {
 			next = t
 		}
@@ -139,6 +148,9 @@ func (l *loop) expire(ctx context.Context, byItself time.Time) {
 	if due(l.restAt, now) {
 		l.restAt = time.Time{}
 		l.rest()
+	}
+	if due(l.out.is.Next, now) {
+		l.publish(ctx)
 	}
 	if due(l.pollAt, now) {
 		cause := CausePoll
@@ -173,6 +185,7 @@ func (l *loop) renew(ctx context.Context) {
 func (l *loop) fenced(err error) {
 	l.Log.Error("agent: another agent has taken over", "error", err)
 	l.lease = nil
+	l.unpublish()
 	l.hand = hand{}
 	l.holder = fmt.Sprintf("%s, %08x", l.Holder, rand.Uint32())
 	if l.watch != nil {
@@ -194,6 +207,7 @@ func (l *loop) turn(ctx context.Context, causes []Cause) time.Duration {
 		l.fenced(err)
 	}
 	l.schedule(err)
+	l.publishAfter(&p.report)
 	p.finish(err, took)
 	return took
 }

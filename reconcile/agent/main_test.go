@@ -171,13 +171,14 @@ func organization(lines string) string {
 // A world is an agent with its repository and store, in a bubble of time.
 type world struct {
 	*testing.T
-	repo    *repo
-	store   *mem.Store
-	agent   *agent.Agent
-	reports []agent.Report
-	mu      sync.Mutex
-	stop    func()
-	wrap    func(agent.Store) agent.Store // what the agent sees of the store
+	repo         *repo
+	store        *mem.Store
+	agent        *agent.Agent
+	reports      []agent.Report
+	publications []agent.Publication
+	mu           sync.Mutex
+	stop         func()
+	wrap         func(agent.Store) agent.Store // what the agent sees of the store
 }
 
 // Ran implements agent.Observer.
@@ -185,6 +186,13 @@ func (w *world) Ran(r agent.Report, _ *agent.Status) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.reports = append(w.reports, r)
+}
+
+// Published implements agent.Observer.
+func (w *world) Published(s *agent.Status) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.publications = append(w.publications, *s.Publication)
 }
 
 // told are the reports up to now.

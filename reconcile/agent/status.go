@@ -50,6 +50,8 @@ type Status struct {
 	Coming   []Coming             `json:"coming,omitempty"` // what will change by itself
 	Proposal Proposed             `json:"proposal,omitzero"`
 	Unset    []string             `json:"unset,omitempty"` // variables of passwords that are not set
+
+	Publication *Publication `json:"publication,omitempty"` // of snapshots; nil where this agent publishes none
 }
 
 // InForce is the commit that the store is kept to.
@@ -143,6 +145,7 @@ func (p *pass) snapshot() Status {
 	}
 	s.Waiting, s.Drift = h.apart()
 	s.Proposal = h.proposal
+	s.Publication = p.publication()
 	return s
 }
 

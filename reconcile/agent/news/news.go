@@ -25,6 +25,7 @@ type Desk struct {
 
 	mu    sync.Mutex
 	fails bool
+	stale bool   // snapshots are not published
 	drift string // what was told last
 	queue chan verdict
 }
@@ -54,6 +55,21 @@ func (d *Desk) Ran(r agent.Report, s *agent.Status) {
 			d.Log.Warn("news: the forge is too slow: a commit's status is left out", "revision", v.commit)
 		}
 	}
+}
+
+// Published implements agent.Observer. What fails is told while it does, and that
+// it is over once.
+func (d *Desk) Published(s *agent.Status) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	failed := s.Publication.Failed > 0
+	if d.Notifier == nil || !failed && !d.stale {
+		return
+	}
+	d.stale = failed
+	e := publishedEvent(s)
+	e.Organization, e.Store, e.URL = s.Organization, s.Store, d.URL
+	d.Notifier.Tell(e)
 }
 
 // Run passes on until ctx ends.

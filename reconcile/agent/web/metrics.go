@@ -25,6 +25,7 @@ type Metrics struct {
 	changes  *prometheus.CounterVec
 	refusals *prometheus.CounterVec
 	hooks    *prometheus.CounterVec
+	shots    *prometheus.CounterVec
 	board    *board
 }
 
@@ -43,9 +44,10 @@ func NewMetrics(version string, queue func() int) *Metrics {
 		changes:  counter("changes_total", "Changes of the live store, by what they change and why: a commit (or what it schedules), or drift that was taken back.", "kind", "op", "cause"),
 		refusals: counter("guard_refusals_total", "What guards and rules refused of plans.", "rule"),
 		hooks:    counter("hook_requests_total", "Webhooks, by what became of them.", "kind", "result"),
+		shots:    counter("snapshots_total", "Snapshots of the live store, by whether they were published or that failed.", "result"),
 		board:    &board{},
 	}
-	m.registry.MustRegister(m.runs, m.took, m.applied, m.changes, m.refusals, m.hooks, m.board, built(version),
+	m.registry.MustRegister(m.runs, m.took, m.applied, m.changes, m.refusals, m.hooks, m.shots, m.board, built(version),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	if queue != nil {
 		m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: prefix + "queue_depth", Help: "Causes to look that wait for the look under way to end."},
@@ -98,6 +100,16 @@ func (m *Metrics) Ran(r agent.Report, s *agent.Status) {
 		m.refuse(r.Findings)
 	}
 	m.board.set(s, r.Err == nil && r.Result != agent.ResultStandby)
+}
+
+// Published counts a snapshot that was published, or could not be.
+func (m *Metrics) Published(s *agent.Status) {
+	result := "published"
+	if s.Publication.Failed > 0 {
+		result = "failed"
+	}
+	m.shots.WithLabelValues(result).Inc()
+	m.board.set(s, false)
 }
 
 func (m *Metrics) refuse(findings []reconcile.Finding) {
@@ -153,6 +165,7 @@ const (
 	gaugeLeader
 	gaugePauses
 	gaugeBudget
+	gaugePublished
 )
 
 func descriptions() []*prometheus.Desc {
@@ -170,6 +183,8 @@ func descriptions() []*prometheus.Desc {
 		gaugeLeader:   d("leader", "1 when this agent leads the store, 0 when it stands by."),
 		gaugePauses:   d("pauses", "Pauses in force."),
 		gaugeBudget:   d("budget_left", "How many more the window of the guards allows.", "guard"),
+
+		gaugePublished: d("snapshot_published_timestamp_seconds", "As of when the last snapshot of the live store is that this agent published."),
 	}
 }
 
@@ -203,6 +218,9 @@ func valuesOf(s *agent.Status) []value {
 		{gaugeProblems, float64(len(s.Problems) + verdictProblems(s.Verdict)), nil},
 		{gaugeLeader, map[bool]float64{true: 1}[s.Epoch > 0], nil},
 		{gaugePauses, float64(len(s.Pauses)), nil},
+	}
+	if p := s.Publication; p != nil && !p.At.IsZero() {
+		out = append(out, value{gaugePublished, seconds(p.At), nil})
 	}
 	out = append(out, counted(gaugeLive, s.Live)...)
 	var drift, waiting tally
