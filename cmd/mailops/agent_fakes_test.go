@@ -37,6 +37,7 @@ type fakes map[string]*fake
 // A fake is a server that a script has started.
 type fake struct {
 	secret string // that who asks must know; "" is none
+	root   string // the script's folder
 	stop   func()
 
 	mu    sync.Mutex
@@ -46,14 +47,14 @@ type fake struct {
 
 // cmdFake starts a server that stops with the script, puts its URL into $NAME,
 // and what it is asked into the file name.log: fake KIND NAME [SECRET]. The
-// secret is a file with what webhooks are signed by (http), the token (github),
+// secret is a file with what webhooks are signed by (http), the token (github, git),
 // or the password of mailops (smtp).
 func cmdFake(ts *testscript.TestScript, neg bool, args []string) {
-	kinds := map[string]func(*fake) (string, error){"http": (*fake).serveHook, "github": (*fake).serveGitHub, "smtp": (*fake).serveSMTP}
+	kinds := map[string]func(*fake) (string, error){"http": (*fake).serveHook, "github": (*fake).serveGitHub, "smtp": (*fake).serveSMTP, "git": (*fake).serveGit}
 	if neg || len(args) < 2 || len(args) > 3 || kinds[args[0]] == nil {
-		ts.Fatalf("usage: fake http|github|smtp NAME [SECRET]")
+		ts.Fatalf("usage: fake http|github|smtp|git NAME [SECRET]")
 	}
-	f := new(fake)
+	f := &fake{root: ts.MkAbs(".")}
 	if len(args) == 3 {
 		f.secret = strings.TrimSpace(ts.ReadFile(args[2]))
 	}

@@ -32,7 +32,8 @@ func (a *app) reconcileCommand() *cobra.Command {
 		`reconcile asks a running agent to look at repository and store now, waits until it has,
 and says how it stands. It exits
   0 when the newest commit is in force, also while a part of it waits (for a pause or a
-    window) or there is drift, and when the agent stands by for another one
+    window), there is drift or no snapshot can be published, and when the agent stands
+    by for another one
   1 when the agent could not do everything, or its look takes longer than half a minute
   3 when the agent wants a token, and none or a wrong one was given
   4 when the newest commit is invalid, or what a schedule leads to is
@@ -171,6 +172,23 @@ func (a *app) printAgent(s *agent.Status) {
 	for _, line := range driftGroups(s.Drift) {
 		fmt.Fprintf(a.out, "drift     %s\n", line)
 	}
+	if s.Publication != nil {
+		fmt.Fprintf(a.out, "snapshot  %s\n", publicationLine(s.Publication, s.Timezone))
+	}
+}
+
+// publicationLine says how the publishing of snapshots stands.
+func publicationLine(p *agent.Publication, zone string) string {
+	line := preview.Plain(p.Where) + ", "
+	if p.At.IsZero() {
+		line += "none published yet"
+	} else {
+		line += "the last as of " + shown(p.At, zone)
+	}
+	if p.Error != "" {
+		line += "; not published since: " + preview.Plain(p.Error)
+	}
+	return line
 }
 
 // rewind says how a revision comes into force that does not come after the one

@@ -150,6 +150,23 @@ func cmdAwait(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// cmdUntil runs a program again and again until it succeeds, for half a minute at
+// most: until PROGRAM ARG...
+func cmdUntil(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) == 0 {
+		ts.Fatalf("usage: until PROGRAM ARG...")
+	}
+	deadline, pace := time.After(30*time.Second), time.NewTicker(50*time.Millisecond)
+	defer pace.Stop()
+	for ts.Exec(args[0], args[1:]...) != nil {
+		select {
+		case <-pace.C:
+		case <-deadline:
+			ts.Fatalf("it never succeeds")
+		}
+	}
+}
+
 // cmdKeep puts what the last program printed into a variable: keep NAME
 func cmdKeep(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {

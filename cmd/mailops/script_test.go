@@ -71,6 +71,7 @@ func TestScripts(t *testing.T) {
 			"release":   cmdRelease,
 			"sql":       cmdSQL,
 			"unsaid":    cmdUnsaid,
+			"until":     cmdUntil,
 			"verifies":  cmdVerifies,
 		},
 	})

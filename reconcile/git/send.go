@@ -110,28 +110,33 @@ func send(ctx context.Context, o order) error {
 	return refused(err, o.Push.Replace)
 }
 
-// notMoved begins what a remote says that took a push in, and left a branch where
-// it is.
-const notMoved = "command error on "
-
 // refused says what it means when a remote does not move its branch. To one that
 // only lets branches grow, a branch that is replaced is one to refuse.
 func refused(err error, replaced bool) error {
 	if err == nil {
 		return nil
 	}
-	if replaced && strings.HasSuffix(err.Error(), ": non-fast-forward") {
-		return fmt.Errorf("%w: it lets branches grow only, and this one is replaced (force push): %w", ErrDenied, err)
+	why, notMoved := whyNot(err)
+	if replaced && why == "non-fast-forward" {
+		return fmt.Errorf("%w: it lets branches grow only, and this one is replaced (force push)", ErrDenied)
 	}
 	for _, sign := range []string{"non-fast-forward", "fetch first", "stale info", "failed to update ref", "cannot lock ref", "incorrect old value"} {
 		if strings.Contains(err.Error(), sign) {
 			return fmt.Errorf("%w: %w", ErrMoved, err)
 		}
 	}
-	if strings.HasPrefix(err.Error(), notMoved) {
-		return fmt.Errorf("%w: %w", ErrDenied, err)
+	if notMoved {
+		return fmt.Errorf("%w: %s", ErrDenied, why)
 	}
 	return explain(err)
+}
+
+// whyNot is why a remote that took a push in left the branch where it is; false for
+// other errors.
+func whyNot(err error) (why string, notMoved bool) {
+	text, notMoved := strings.CutPrefix(err.Error(), "command error on refs/heads/")
+	_, why, _ = strings.Cut(text, ": ") // no branch has a colon in its name
+	return why, notMoved
 }
 
 // packFor gathers what the remote lacks of a commit.

@@ -67,7 +67,11 @@ func told(t *testing.T, reports ...report) (*shelf, []string) {
 		ended := make(chan struct{})
 		go func() { defer close(ended); d.Run(ctx) }()
 		for _, r := range reports {
-			d.Ran(r.Report, &r.status)
+			if r.status.Publication != nil {
+				d.Published(&r.status)
+			} else {
+				d.Ran(r.Report, &r.status)
+			}
 			time.Sleep(time.Minute)
 		}
 		cancel()
@@ -182,6 +186,31 @@ func TestDriftAndTrouble(t *testing.T) {
 		"drift: changes by others were taken back", "  User/bruno@acme.example: mailboxActions.imap on → off",
 		"failed: mailops cannot do its work: store unreachable: connection refused", "  It tries again by itself. What was applied before stays in force.",
 		"recovered: mailops works again",
+	}
+	if diff := cmp.Diff(want, lines); diff != "" {
+		t.Errorf("events (-want +got)\n%s", diff)
+	}
+}
+
+// TestPublication: that no snapshot can be published is told once, with what
+// previews have then, beside what looks say; and so is its end.
+func TestPublication(t *testing.T) {
+	published := func(failed int, at time.Time) report {
+		p := &agent.Publication{Where: "branch mailops-snapshot", At: at, Failed: failed}
+		if failed > 0 {
+			p.Error = "the repository refuses the push: hook declined"
+		}
+		return report{status: agent.Status{Publication: p}}
+	}
+	at := time.Date(2026, time.November, 22, 15, 4, 5, 0, time.UTC)
+	_, lines := told(t, published(1, time.Time{}), published(0, at), published(0, at), published(1, at), published(2, at),
+		report{Report: agent.Report{Result: agent.ResultIdle}}, published(0, at.Add(time.Hour)))
+	const failed = "failed: mailops cannot publish a snapshot of the live store: the repository refuses the push: hook declined"
+	want := []string{
+		failed, "  It tries again by itself. Commits are applied all the same.", "  No snapshot was published since the agent began; previews of pull requests may have none.",
+		"recovered: mailops publishes snapshots of the live store again",
+		failed, "  It tries again by itself. Commits are applied all the same.", "  Previews of pull requests are against what was live at 2026-11-22 15:04 UTC, until they refuse that as too old.",
+		"recovered: mailops publishes snapshots of the live store again",
 	}
 	if diff := cmp.Diff(want, lines); diff != "" {
 		t.Errorf("events (-want +got)\n%s", diff)

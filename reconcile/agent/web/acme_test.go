@@ -138,7 +138,8 @@ func quiet() agent.Status {
 		Want: agent.Counted{Users: 55, Aliases: 12, Lists: 9, Domains: 2}, Live: agent.Counted{Users: 55, Aliases: 12, Lists: 9, Domains: 2},
 		Plan: &reconcile.Plan{Revision: commitA, Summary: reconcile.Summary{Update: 1}, Effects: []reconcile.Effect{
 			{Severity: reconcile.Info, ID: "sign-in-gained", Key: user("emre.yildiz@acme-labs.example"), Text: "emre.yildiz@acme-labs.example (Emre Yıldız) can now sign in by ActiveSync"}}},
-		Budget: reconcile.BudgetLeft{Since: ago(24 * time.Hour), Deletes: reconcile.Spending{Spent: 1, Limit: 3}, Lockouts: reconcile.Spending{Limit: 5}},
+		Budget:      reconcile.BudgetLeft{Since: ago(24 * time.Hour), Deletes: reconcile.Spending{Spent: 1, Limit: 3}, Lockouts: reconcile.Spending{Limit: 5}},
+		Publication: &agent.Publication{Where: "branch mailops-snapshot", At: ago(12 * time.Minute), Next: now.Add(50 * time.Minute)},
 		Coming: []agent.Coming{
 			{At: now.Add(15 * time.Hour), User: "rita.furtado@acme.example", Text: "leave begins"},
 			{At: now.Add(4*24*time.Hour + 5*time.Hour), User: "rita.furtado@acme.example", Text: "leave ends"},
@@ -235,6 +236,12 @@ func stories() []story {
 		{"waiting", change(func(s *agent.Status) {
 			s.Waiting = []reconcile.Held{waiting, waiting}
 		}), "2 changes wait", ""},
+		{"no snapshot", change(func(s *agent.Status) {
+			s.Publication = &agent.Publication{Where: "branch mailops-snapshot", Failed: 3, Error: "the repository refuses the push: hook declined", Next: now.Add(time.Minute)}
+		}), "The snapshot for previews could not be published.", ""},
+		{"old snapshot", change(func(s *agent.Status) {
+			s.Publication = &agent.Publication{Where: "branch mailops-snapshot", At: ago(3 * time.Hour), Failed: 3, Error: "the repository refuses the push: hook declined"}
+		}), "Previews of pull requests are against what was live on Thu 19 Nov 2026, 00:12 WET.", ""},
 		{"drift", change(func(s *agent.Status) { s.Drift = []agent.Drifted{drifted()} }), "1 resource in the live store differs", ""},
 	}
 }

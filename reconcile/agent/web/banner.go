@@ -147,8 +147,19 @@ func waits(s *agent.Status, c clock) banner {
 		return banner{Tone: toneWait, Text: count(len(s.Waiting), "change") + " " + waitVerb(len(s.Waiting)) + ".", Then: "Why each waits is said below."}
 	case len(s.Drift) > 0:
 		return banner{Tone: toneWait, Text: count(len(s.Drift), "resource") + " in the live store " + differ(len(s.Drift)) + " from the commit in force.", Then: "Somebody else changed what is listed below. Declare it, or have it taken back."}
+	case s.Publication != nil && s.Publication.Failed > 0:
+		return banner{Tone: toneWait, Text: "The snapshot for previews could not be published.", Then: unpublished(s.Publication, c), More: cut(s.Publication.Error, longText)}
 	}
 	return banner{Tone: toneGood, Text: "In sync: the live store is as the commit in force declares it.", Since: c.show(s.InForce.Since)}
+}
+
+// unpublished says what it means that a snapshot could not be published.
+func unpublished(p *agent.Publication, c clock) string {
+	last := "No preview of a pull request knows what is live."
+	if !p.At.IsZero() {
+		last = "Previews of pull requests are against what was live on " + c.show(p.At).Person + "."
+	}
+	return last + " The agent goes on trying by itself, and commits are applied all the same."
 }
 
 func waitVerb(n int) string {

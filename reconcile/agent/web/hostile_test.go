@@ -32,6 +32,7 @@ func filled(evil string, n int) agent.Status {
 	s := agent.Status{At: now, Version: evil, Result: agent.ResultFailed, Error: evil, Organization: evil, Timezone: "Europe/Lisbon", Store: evil,
 		InForce: &agent.InForce{Revision: revision, Since: now}, Verdict: &agent.Verdict{Revision: revision, State: agent.State(evil), Text: evil}}
 	s.Window.Reason = evil
+	s.Publication = &agent.Publication{Where: evil, Error: evil, Failed: 1, At: now, Next: now}
 	s.Plan = &reconcile.Plan{Revision: evil, Store: evil}
 	for range n {
 		p := schema.Problem{Pos: schema.Pos{File: evil, Line: 3, Column: 4}, Kind: schema.Kind(evil), Name: evil, Path: evil, Rule: evil, Message: evil, Hint: evil}

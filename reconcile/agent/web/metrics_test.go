@@ -34,6 +34,10 @@ func TestMetrics(t *testing.T) {
 		Verdict: &agent.Verdict{State: agent.StateApplied}, Alone: []reconcile.Finding{{Rule: "protected"}},
 		Plan: &reconcile.Plan{Changes: []reconcile.Change{{Key: user("a@acme.example"), Op: reconcile.OpUpdate, Fields: drift}, {Key: user("b@acme.example"), Op: reconcile.OpCreate, Fields: []reconcile.FieldChange{{Path: "name"}, drift[0]}}}}}, &first)
 	m.Ran(agent.Report{At: now, Result: agent.ResultRefused, Verdict: &agent.Verdict{Findings: []reconcile.Finding{{Rule: "deletes"}}}, Findings: []reconcile.Finding{{Rule: "deletes"}}}, &first)
+	m.Published(&first)
+	broken := first
+	broken.Publication = &agent.Publication{At: first.Publication.At, Failed: 1}
+	m.Published(&broken)
 	m.Hook("github", "triggered")
 	has(t, scrape(t, m),
 		`mailops_agent_runs_total{result="applied"} 1`, `mailops_agent_runs_total{result="failed"} 0`,
@@ -44,11 +48,12 @@ func TestMetrics(t *testing.T) {
 		`mailops_agent_live_resources{kind="alias"} 12`, `mailops_agent_want_resources{kind="user"} 55`,
 		"mailops_agent_last_success_timestamp_seconds 1.79505796e+09", "mailops_agent_in_force_timestamp_seconds ",
 		"mailops_agent_leader 1", "mailops_agent_pauses 1", `mailops_agent_budget_left{guard="deletes"} 2`, `mailops_agent_budget_left{guard="lockouts"} 5`,
+		`mailops_agent_snapshots_total{result="published"} 1`, `mailops_agent_snapshots_total{result="failed"} 1`, "mailops_agent_snapshot_published_timestamp_seconds 1.79505",
 		"mailops_agent_queue_depth 3", `mailops_agent_hook_requests_total{kind="github",result="triggered"} 1`, `mailops_build_info{goversion="go`, "go_goroutines ", "process_open_fds ")
 	m.Ran(agent.Report{At: now, Result: agent.ResultFailed, Err: errors.New("fetch: gone")}, &agent.Status{At: now.Add(time.Hour), Result: agent.ResultFailed})
 	after := scrape(t, m)
 	has(t, after, "mailops_agent_last_success_timestamp_seconds 1.79505796e+09", "mailops_agent_leader 0")
-	if strings.Contains(after, "mailops_agent_drift{") {
+	if strings.Contains(after, "mailops_agent_drift{") || strings.Contains(after, "snapshot_published_timestamp") {
 		t.Error("drift that is gone is still there")
 	}
 }
@@ -75,6 +80,7 @@ func TestMetricNames(t *testing.T) {
 	s := filled("x", 1)
 	m.Ran(agent.Report{Result: agent.ResultApplied, Run: 1, Newer: true, Revision: agent.Revision{At: now}, At: now, Plan: &reconcile.Plan{Changes: []reconcile.Change{{Key: schema.Key{Kind: schema.KindList}, Op: reconcile.OpDelete}}}, Findings: s.Findings}, &s)
 	m.Hook("generic", "refused")
+	m.Published(&s)
 	problems, err := promlint.New(strings.NewReader(scrape(t, m))).Lint()
 	if err != nil || len(problems) > 0 {
 		t.Error(err, problems)

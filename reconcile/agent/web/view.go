@@ -51,6 +51,7 @@ type statusView struct {
 	Coming   list[comingView]
 	Unset    list[string]
 	Numbers  []numberView
+	Snapshot *snapshotView // nil: none are published
 	Store    string
 	At, Next stamp
 	Leads    bool
@@ -131,6 +132,12 @@ type comingView struct {
 	User, Text string
 }
 
+// A snapshotView is how the publishing of snapshots stands.
+type snapshotView struct {
+	Where, Error string
+	At, Next     stamp
+}
+
 type numberView struct{ Name, Want, Live string }
 
 // viewOf puts a status into words.
@@ -158,6 +165,9 @@ func viewOf(s *agent.Status, f form) statusView {
 	}
 	if s.Verdict != nil {
 		v.Newest = showVerdict(s.Verdict, c)
+	}
+	if p := s.Publication; p != nil {
+		v.Snapshot = &snapshotView{cut(p.Where, valueText), cut(p.Error, longText), c.show(p.At), c.exact(p.Next)}
 	}
 	if s.Plan != nil {
 		v.Plan = showPlan(s.Plan)
