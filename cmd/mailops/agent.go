@@ -231,6 +231,13 @@ once, of programs as "Authorization: Bearer TOKEN", also for /metrics; /healthz 
 /readyz need none. Where the page is reached from elsewhere (--host, --https, a --url of
 another machine), one or the other is needed.
 
+With --snapshot-branch or --snapshot-file the agent that leads publishes what is live for
+previews of pull requests (mailops plan --live), without passwords and hashes:
+  git show origin/mailops-snapshot:live.snapshot >live.snapshot
+  mailops plan --base origin/main --live live.snapshot --verify-key agent.pub
+Its account must be let push that branch with force; one that holds anything else than
+live.snapshot is left alone.
+
 Webhooks come in at /hooks/KIND, for each KIND of --hook-secret-file, and are known by
   github   X-Hub-Signature-256 (give GitHub the secret, and application/json)
   gitlab   X-Gitlab-Token, or with a signing token (whsec_...) Webhook-Signature

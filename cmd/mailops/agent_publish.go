@@ -24,10 +24,10 @@ type publishFlags struct {
 func (f *publishFlags) add(cmd *cobra.Command) {
 	flags := cmd.Flags()
 	flags.StringVar(&f.branch, "snapshot-branch", "", "publish snapshots of the live store on this `BRANCH` of the repository, which holds nothing\nelse, such as mailops-snapshot; each replaces the one before")
-	flags.StringVar(&f.file, "snapshot-file", "", "publish them in this `FILE` instead; one that is there keeps its mode and group, so that others may read it")
-	flags.DurationVar(&f.every, "snapshot-interval", time.Hour, "how often they are published at least; also after a run that changed something, a minute apart")
-	flags.StringVar(&f.keys.signKey, "sign-key", "", "sign them with the SSH key (ed25519, without a passphrase) in this `FILE`")
-	flags.StringVar(&f.keys.redactKey, "redact-key", "", "hide personal fields in them with the key in this `FILE`: 32 characters or more, by chance")
+	flags.StringVar(&f.file, "snapshot-file", "", "publish snapshots of the live store in this `FILE`; one that is there keeps its mode and group,\nso that others may read it")
+	flags.DurationVar(&f.every, "snapshot-interval", time.Hour, "how often snapshots are published at least; after a run that changed something\none comes sooner, a minute apart")
+	flags.StringVar(&f.keys.signKey, "sign-key", "", "sign published snapshots with the SSH key (ed25519, without a passphrase) in this `FILE`")
+	flags.StringVar(&f.keys.redactKey, "redact-key", "", "hide personal fields in published snapshots with the key in this `FILE`: 32 characters or more, by chance")
 }
 
 // publishes reports whether snapshots are to be published.

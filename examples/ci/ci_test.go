@@ -148,7 +148,7 @@ func TestBaseInvalid(t *testing.T) {
 	}
 }
 
-// TestSnapshot: where snapshots of the live store are published, the preview is
+// TestSnapshot: where an agent publishes snapshots of the live store, the preview is
 // against what was live; where that cannot be, against what the base asks for.
 func TestSnapshot(t *testing.T) {
 	w := newWorld(t, "github")
@@ -165,8 +165,8 @@ func TestSnapshot(t *testing.T) {
 		"any":         {nil, 0, "can no longer sign in by IMAP", "The live state is as it was "},
 		"by another":  {map[string]string{"MAILOPS_VERIFY_KEY": other}, 5, "The preview could not be made", "cannot be trusted"},
 		"too old":     {map[string]string{"MAILOPS_MAX_AGE": "1ns"}, 0, instead, "the snapshot cannot be used (exit code 6)"},
-		"its key":     {map[string]string{"MAILOPS_LIVE": "origin/mailops-snapshot:keyed.snapshot", "MAILOPS_REDACT_KEY": redactKey}, 0, "can no longer sign in by IMAP", "The live state is as it was "},
-		"without it":  {map[string]string{"MAILOPS_LIVE": "origin/mailops-snapshot:keyed.snapshot"}, 0, instead, "the snapshot cannot be used (exit code 3)"},
+		"its key":     {map[string]string{"MAILOPS_LIVE": "origin/mailops-keyed:live.snapshot", "MAILOPS_REDACT_KEY": redactKey}, 0, "can no longer sign in by IMAP", "The live state is as it was "},
+		"without it":  {map[string]string{"MAILOPS_LIVE": "origin/mailops-keyed:live.snapshot"}, 0, instead, "the snapshot cannot be used (exit code 3)"},
 		"in no place": {map[string]string{"MAILOPS_LIVE": "origin/mailops-snapshot:nothing"}, 0, instead, "there is no snapshot "},
 	} {
 		env := map[string]string{"MAILOPS_LIVE": at, "MAILOPS_BASE": "origin/main", "MAILOPS_PREVIEW": filepath.Join(t.TempDir(), "preview.md")}
@@ -183,12 +183,14 @@ func TestSnapshot(t *testing.T) {
 		}
 	}
 
-	// The workflow for GitHub, with its own way to say where.
-	j := job{live: at}
-	w.gitHub(&j)
-	holds(t, j, 0, "can no longer sign in by IMAP")
-	if !strings.Contains(j.log, "The live state is as it was ") {
-		t.Errorf("the snapshot was not used:\n%s", j.log)
+	// What people copy, with its own way to say where.
+	for name, run := range map[string]func(*world, *job){"GitHub": (*world).gitHub, "Forgejo": (*world).forgejo, "GitLab": (*world).gitLab, "shell": (*world).plain} {
+		j := job{live: at, fork: true}
+		run(w, &j)
+		holds(t, j, 0, "can no longer sign in by IMAP")
+		if !strings.Contains(j.log, "The live state is as it was ") {
+			t.Errorf("%s: the snapshot was not used:\n%s", name, j.log)
+		}
 	}
 }
 

@@ -6,8 +6,10 @@
 #   MAILOPS_BASE         the revision that it is compared with, such as
 #                        origin/main; what it has in common with HEAD is needed too
 #   MAILOPS_DIR          the folder of mailops.yaml (.)
-#   MAILOPS_LIVE         a snapshot of the live store (mailops snapshot): a file, or
-#                        REVISION:FILE of the branch that it is published to
+#   MAILOPS_LIVE         a snapshot of the live store: a file (mailops snapshot --out,
+#                        mailops agent --snapshot-file), or what an agent publishes
+#                        with --snapshot-branch mailops-snapshot:
+#                        origin/mailops-snapshot:live.snapshot
 #   MAILOPS_MAX_AGE      how old it may be (24h)
 #   MAILOPS_VERIFY_KEY   a file with the keys that may have signed it
 #   MAILOPS_REDACT_KEY   the key that hides what is personal in it, if one does

@@ -1,14 +1,19 @@
 package ci
 
 import (
+	"bufio"
+	"context"
 	"crypto/sha256"
 	"encoding/pem"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 )
 
 // A world is a repository with a branch that asks to be merged, a place to have
@@ -222,8 +227,9 @@ func (w *world) gitLab(j *job) {
 // redactKey hides what is personal in a snapshot.
 const redactKey = "canary-0123456789abcdefghijklmnopqrstuvwxyz"
 
-// publish puts snapshots of a live store that is as main asks for onto a branch,
-// and the keys of who signed them, and of another, beside the clone.
+// publish has agents bring main into force and publish what is live then: one that
+// signs on the branch mailops-snapshot, and one with a key on mailops-keyed. The
+// public keys of the first, and of another, lie beside the clone.
 func (w *world) publish() {
 	w.t.Helper()
 	beside := filepath.Dir(w.work)
@@ -233,13 +239,35 @@ func (w *world) publish() {
 	if err := os.WriteFile(filepath.Join(beside, "redact.key"), []byte(redactKey), 0o600); err != nil {
 		w.t.Fatal(err)
 	}
-	store := "sqlite:" + filepath.Join(beside, "live.db")
-	w.must(w.work, w.program, "apply", "--rev", "main", "--yes", "--store", store)
-	w.must(w.work, w.program, "snapshot", "--store", store, "--out", "../live.snapshot", "--sign-key", "../agent")
-	w.must(w.work, w.program, "snapshot", "--store", store, "--out", "../keyed.snapshot", "--redact-key", "../redact.key")
-	w.git("checkout", "-q", "--orphan", "mailops-snapshot")
-	w.git("rm", "-rfq", ".")
-	w.must(w.work, "cp", "../live.snapshot", "../keyed.snapshot", ".")
-	w.commit("as it is live")
-	w.git("checkout", "-q", "request")
+	w.agent("--snapshot-branch", "mailops-snapshot", "--sign-key", "agent")
+	w.agent("--snapshot-branch", "mailops-keyed", "--redact-key", "redact.key")
+}
+
+// agent runs an agent until it has published a snapshot.
+func (w *world) agent(flags ...string) {
+	w.t.Helper()
+	ctx, cancel := context.WithTimeout(w.t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, w.program, append([]string{"agent", "--repo", w.work, "--branch", "main", "--state", "state", "--store", "sqlite:live.db", "--listen", ""}, flags...)...)
+	cmd.Dir = filepath.Dir(w.work)
+	stderr, err := cmd.StderrPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var log strings.Builder
+	lines := bufio.NewScanner(io.TeeReader(stderr, &log))
+	for lines.Scan() {
+		if !strings.Contains(lines.Text(), `"msg":"agent: published a snapshot"`) {
+			continue
+		}
+		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+			w.t.Fatal(err)
+		}
+	}
+	if err := cmd.Wait(); err != nil || ctx.Err() != nil {
+		w.t.Fatalf("agent %q: %v\n%s", flags, err, log.String())
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"mailops/reconcile"
+	"mailops/reconcile/git"
 	"mailops/reconcile/snapshot"
 )
 
@@ -33,7 +34,7 @@ const (
 	defaultPublish = time.Hour
 	publishPace    = time.Minute     // between two that were not asked for by the clock
 	publishTime    = 5 * time.Minute // that one may take
-	mostDisturbed  = 5               // tries in a row that an apply gets in between of, and nobody is told
+	mostDisturbed  = 5               // tries in a row that somebody gets in between of, and nobody is told
 )
 
 // A publishing is what a loop knows of the snapshots that it publishes. It goes on
@@ -42,7 +43,7 @@ type publishing struct {
 	is        Publication
 	began     time.Time // the last try; zero: there was none
 	stale     bool      // rows were changed since
-	disturbed int       // tries in a row that an apply got in between of
+	disturbed int       // tries in a row that somebody got in between of
 	stop      context.CancelFunc
 	done      chan published // nil: none is under way
 }
@@ -115,19 +116,16 @@ func (l *loop) published(got published) {
 	if got.took > small {
 		l.restAt = time.Now().Add(quiet)
 	}
-	if errors.Is(got.err, reconcile.ErrConflict) && out.disturbed < mostDisturbed {
+	between := errors.Is(got.err, reconcile.ErrConflict) || errors.Is(got.err, git.ErrMoved) // an apply, or another agent's snapshot
+	if between && out.disturbed < mostDisturbed {
 		out.disturbed++
 		out.is.Next = time.Now().Add(firstRetry << out.disturbed)
 		return
 	}
 	out.disturbed = 0
-	switch {
-	case got.err != nil:
-		out.is.Error = got.err.Error()
-		out.is.Next = time.Now().Add(jitter(min(firstRetry<<min(out.is.Failed, 12), lastRetry, max(l.PublishEvery, firstRetry))))
-		out.is.Failed++
-		l.Log.Error("agent: publish a snapshot", "to", out.is.Where, "error", out.is.Error, "retry", out.is.Next)
-	default:
+	if got.err != nil {
+		l.notPublished(got.err)
+	} else {
 		out.is.At, out.is.Failed, out.is.Error = got.At, 0, ""
 		if out.is.Next = out.began.Add(jitter(l.PublishEvery)); out.stale {
 			out.is.Next = l.publishSoon()
@@ -138,6 +136,15 @@ func (l *loop) published(got published) {
 	s.Publication = l.publication()
 	l.status.set(s)
 	l.Observe.Published(&s)
+}
+
+// notPublished says when it is tried again: soon, and then ever later.
+func (l *loop) notPublished(err error) {
+	is := &l.out.is
+	is.Error = err.Error()
+	is.Next = time.Now().Add(jitter(min(firstRetry<<min(is.Failed, 12), lastRetry, max(l.PublishEvery, firstRetry))))
+	is.Failed++
+	l.Log.Error("agent: publish a snapshot", "to", is.Where, "error", is.Error, "retry", is.Next)
 }
 
 // unpublish ends what is under way, and forgets it: another agent leads.
