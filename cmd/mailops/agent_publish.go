@@ -10,7 +10,6 @@ import (
 	"mailops/reconcile/agent"
 	"mailops/reconcile/agent/publish"
 	"mailops/reconcile/git"
-	"mailops/reconcile/snapshot"
 )
 
 // publishFlags say where the agent publishes snapshots of the live store, and how
@@ -45,7 +44,10 @@ func (f *agentFlags) checkPublish() error {
 	case p.every < shortestWait:
 		return usage("--snapshot-interval %s: want a second or more, such as 1h", p.every)
 	case p.file != "":
-		return fits(p.file)
+		if err := (&publish.File{Name: p.file}).Fits(); err != nil {
+			return usage("--snapshot-file %s: %w", p.file, bare(err))
+		}
+		return nil
 	case f.watch != "":
 		return usage("--snapshot-branch %s: a folder that is watched has no branches; name a --snapshot-file", p.branch)
 	case !aRef.MatchString(p.branch) || strings.Contains(p.branch, "..") || strings.Contains(p.branch+"/", ".lock/"):
@@ -65,16 +67,6 @@ func (f *publishFlags) unused() error {
 			return usage("%s needs --snapshot-branch or --snapshot-file", key.flag)
 		}
 	}
-	return nil
-}
-
-// fits makes sure that a snapshot can be written to a file.
-func fits(file string) error {
-	f, err := snapshot.Create(file)
-	if err != nil {
-		return usage("--snapshot-file %s: %w", file, bare(err))
-	}
-	f.Discard()
 	return nil
 }
 

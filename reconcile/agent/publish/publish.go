@@ -7,6 +7,8 @@ package publish
 
 import (
 	"context"
+	"errors"
+	"os"
 
 	"mailops/reconcile/agent"
 	"mailops/reconcile/sign"
@@ -41,7 +43,7 @@ func (f *File) Where() string { return f.Name }
 
 // Publish implements agent.Publisher.
 func (f *File) Publish(ctx context.Context, s snapshot.Source, o snapshot.Options) (snapshot.Written, error) {
-	out, err := snapshot.Create(f.Name)
+	out, err := f.create()
 	if err != nil {
 		return snapshot.Written{}, err
 	}
@@ -54,4 +56,23 @@ func (f *File) Publish(ctx context.Context, s snapshot.Source, o snapshot.Option
 		return written, err
 	}
 	return written, out.Keep()
+}
+
+// Fits says what keeps a snapshot from being put there now; nil is nothing.
+func (f *File) Fits() error {
+	out, err := f.create()
+	if err == nil {
+		out.Discard()
+	}
+	return err
+}
+
+// ErrPipe: a pipe or a device is waited for, and keeps nothing for who comes later.
+var ErrPipe = errors.New("is no file")
+
+func (f *File) create() (*snapshot.File, error) {
+	if info, err := os.Stat(f.Name); err == nil && !info.Mode().IsRegular() && !info.IsDir() {
+		return nil, ErrPipe
+	}
+	return snapshot.Create(f.Name)
 }
