@@ -165,26 +165,6 @@ func (r *Repository) packFor(ctx context.Context, tip, old id, remote *packp.Adv
 	return g.pack()
 }
 
-// packAlone gathers a commit without a past, when the remote's branch is where it
-// was when somebody looked at what it replaces.
-func (r *Repository) packAlone(tip, old id, seen string) ([]byte, error) {
-	was, _ := parseID(seen)
-	switch {
-	case old == was:
-	case was == id{}:
-		return nil, fmt.Errorf("%w: somebody made the remote's branch meanwhile, at %s", ErrMoved, old)
-	case old == id{}:
-		return nil, fmt.Errorf("%w: somebody removed the remote's branch meanwhile", ErrMoved)
-	default:
-		return nil, fmt.Errorf("%w: the remote's branch is at %s, and was at %s", ErrMoved, old, was)
-	}
-	g := &gathering{r: r, seen: make(map[id]bool)}
-	if err := g.commit(tip); err != nil {
-		return nil, err
-	}
-	return g.pack()
-}
-
 // A gathering is the objects of a pack that is made.
 type gathering struct {
 	r       *Repository

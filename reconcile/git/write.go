@@ -25,8 +25,7 @@ type Commit struct {
 	Committer string    // "" is the author
 	CommEmail string
 	Message   string
-
-	alone bool // it has no past: of Replace
+	alone     bool // it has no past: of Replace
 }
 
 // Commit adds a commit to a branch of the repository, or of the mirror, and
