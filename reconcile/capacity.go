@@ -46,21 +46,21 @@ func (e *effects) licences() {
 		return
 	}
 	was, will := usedOf(e.before), usedOf(e.after)
-	tight := func(what string, was, will, limit int64, show func(int64) string) {
-		if will > was && float64(will)*100 >= pressing*float64(limit) && will <= limit {
-			e.say(Warning, "licence-pressure", schema.Key{Kind: schema.KindOrganization, Name: e.in.Organization.Name}, "the licence for %s: %s of %s are used after this, %s before", what, show(will), show(limit), show(was))
-		}
+	key := schema.Key{Kind: schema.KindOrganization, Name: e.in.Organization.Name}
+	if l.Basic != nil && tight(was.basic, will.basic, *l.Basic) {
+		e.say(Warning, "licence-pressure", key, "the licence for basic accounts: %d of %d are used after this, %d before", will.basic, *l.Basic, was.basic)
 	}
-	number := func(n int64) string { return fmt.Sprint(n) }
-	if l.Basic != nil {
-		tight("basic accounts", was.basic, will.basic, *l.Basic, number)
+	if l.Enhanced != nil && tight(was.enhanced, will.enhanced, *l.Enhanced) {
+		e.say(Warning, "licence-pressure", key, "the licence for enhanced accounts: %d of %d are used after this, %d before", will.enhanced, *l.Enhanced, was.enhanced)
 	}
-	if l.Enhanced != nil {
-		tight("enhanced accounts", was.enhanced, will.enhanced, *l.Enhanced, number)
+	if l.Storage != schema.Unlimited && tight(was.storage, will.storage, int64(l.Storage)) {
+		e.say(Warning, "storage-pressure", key, "the licence for storage: %s of %s are used after this, %s before", about(schema.Bytes(will.storage)), about(l.Storage), about(schema.Bytes(was.storage)))
 	}
-	if l.Storage != schema.Unlimited {
-		tight("storage", was.storage, will.storage, int64(l.Storage), func(n int64) string { return about(schema.Bytes(n)) })
-	}
+}
+
+// tight reports whether more of a licence is used, and not much is left of it.
+func tight(was, will, limit int64) bool {
+	return will > was && float64(will)*100 >= pressing*float64(limit) && will <= limit
 }
 
 // used is what a state takes of the licences.

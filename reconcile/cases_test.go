@@ -22,6 +22,7 @@ import (
 //	organization    guards and the like; absent: nothing is refused
 //	live            the live state
 //	want            what is wanted, told as changes to live
+//	base            what was asked for before, told as changes to live; absent: nobody knows
 //	observed        what users own
 //	since           what happened after the plan was carried out, before an undo
 //
@@ -89,13 +90,17 @@ func tell(t *testing.T, archive *txtar.Archive, name string) (string, bool) {
 func storyInput(t *testing.T, archive *txtar.Archive) reconcile.Input {
 	t.Helper()
 	live := edit(t, nil, section(archive, "live"))
-	return reconcile.Input{
+	in := reconcile.Input{
 		Live:         reconcile.Live{State: live, Observed: observed(t, []byte(section(archive, "observed")))},
 		Want:         edit(t, live, section(archive, "want")),
 		Organization: organization(t, section(archive, "organization")),
 		At:           now,
 		Store:        "story",
 	}
+	if base := section(archive, "base"); base != "" {
+		in.Base = edit(t, live, base)
+	}
+	return in
 }
 
 func section(archive *txtar.Archive, name string) string {
@@ -198,7 +203,7 @@ func TestEveryEffectAndRuleHasAStory(t *testing.T) {
 		}
 		told.Write(data)
 	}
-	effects := idsIn(t, `e\.say\(\w+, "([a-z-]+)"`, "effects.go")
+	effects := idsIn(t, `e\.say\(\w+, "([a-z-]+)"`, "effects.go", "access.go", "address.go", "capacity.go", "reach.go")
 	rules := idsIn(t, `(?:c\.(?:refuse|refuseFor|count|budget)\(|Rule: )"([a-z-]+)"`, "guards.go", "people.go", "addon.go")
 	if len(effects) < 20 || len(rules) < 15 {
 		t.Fatalf("found %d effects and %d rules in the source; are they written differently now?", len(effects), len(rules))

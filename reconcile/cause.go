@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"slices"
 	"strings"
 
 	"mailops/schema"
@@ -24,9 +25,19 @@ var causes = map[string][]string{
 	"sign-in-widened":   {"mailboxActions", "status"},
 	"hours-set":         {"permissions.accessHours"},
 	"hours-lifted":      {"permissions.accessHours"},
+	"hours-widened":     {"permissions.accessHours"},
+	"hours-narrowed":    {"permissions.accessHours"},
+	"hours-changed":     {"permissions.accessHours"},
 	"networks-set":      {"permissions.trustedNetworks", "travelMode"},
 	"networks-lifted":   {"permissions.trustedNetworks", "travelMode"},
 	"networks-widened":  {"permissions.trustedNetworks", "travelMode"},
+	"networks-narrowed": {"permissions.trustedNetworks", "travelMode"},
+	"new-outside":       {"mailboxActions"},
+	"spam-check-off":    {"mailboxActions.spamCheck"},
+	"catch-all-set":     {"catchAll"},
+	"catch-all-lost":    {"catchAll"},
+	"posting-widened":   {"posting"},
+	"posting-narrowed":  {"posting"},
 	"send-lost":         {"status", "mailboxActions.outgoing", "permissions.services", "mailboxActions.activeSync", "permissions.accessHours"},
 	"send-gained":       {"status", "mailboxActions.outgoing", "permissions.services", "mailboxActions.activeSync"},
 	"send-local":        {"permissions.onlyLocalSMTP"},
@@ -34,7 +45,7 @@ var causes = map[string][]string{
 	"mail-accepted":     {"status", "mailboxActions.incoming"},
 	"send-as-lost":      {"permissions.sendAs"},
 	"send-as-gained":    {"permissions.sendAs"},
-	"forward-outside":   {"forwarding"},
+	"forward-outside":   {"forwarding", "to", "members", "catchAll"},
 	"admin-gained":      {"role"},
 	"admin-lost":        {"role"},
 	"locked":            {"lock"},
@@ -44,6 +55,10 @@ var causes = map[string][]string{
 	"readers-lost":      {"members", "to"},
 	"readers-gained":    {"members", "to"},
 	"password-unset":    {"password"},
+	"licence-pressure":  {"accountType"},
+	"storage-pressure":  {"quota"},
+	"admin-lockout":     {"role", "status", "mailboxActions", "permissions", "password"},
+	"min-admins":        {"role", "status", "mailboxActions", "permissions"},
 }
 
 // attribute says of effects and findings which line of the declarations causes
@@ -58,11 +73,17 @@ func attribute(p *Plan, before, after schema.State, want, former Provenance) {
 	}
 	for i := range p.Effects {
 		e := &p.Effects[i]
-		e.Origin = a.of(e.Key, causes[e.ID])
+		if e.Key.Kind == schema.KindOrganization {
+			e.Origin = a.most(a.changing(causes[e.ID]), causes[e.ID])
+		}
+		if e.Origin == nil {
+			e.Origin = a.of(e.Key, causes[e.ID])
+		}
 	}
 	for i := range p.Findings {
-		f := &p.Findings[i]
-		f.Origin = a.most(f.Keys, causes[f.Rule])
+		if f := &p.Findings[i]; f.Origin == nil {
+			f.Origin = a.most(f.Keys, causes[f.Rule])
+		}
 	}
 }
 
@@ -70,6 +91,19 @@ type attribution struct {
 	want, former Provenance
 	changes      map[schema.Key]*Change
 	states       []schema.State
+}
+
+// changing are the users that come, or in which one of some fields changes: what
+// is said of all of them together is because of these.
+func (a *attribution) changing(fields []string) []schema.Key {
+	var out []schema.Key
+	for key, c := range a.changes {
+		if key.Kind == schema.KindUser && (c.Op == OpCreate || slices.ContainsFunc(fields, func(f string) bool { return c.Field(f) != nil })) {
+			out = append(out, key)
+		}
+	}
+	slices.SortFunc(out, schema.Key.Compare)
+	return out
 }
 
 // most is the line that brings most of it about, what is said of many.
@@ -107,8 +141,8 @@ func (a *attribution) of(key schema.Key, fields []string) *schema.Origin {
 	for _, name := range fields {
 		for i := range c.Fields {
 			f := &c.Fields[i]
-			if o := f.Origin; o != nil && o.File != "" && o.Via != "default" && (name == "" || f.Path == name || strings.HasPrefix(f.Path, name+".")) {
-				return o
+			if (name == "" || f.Path == name || strings.HasPrefix(f.Path, name+".")) && c.causedBy(f.Origin) {
+				return f.Origin
 			}
 		}
 	}
@@ -120,6 +154,13 @@ func (a *attribution) of(key schema.Key, fields []string) *schema.Origin {
 		return o
 	}
 	return nil
+}
+
+// causedBy reports whether an origin is what brings a change about: somebody new
+// gets what a profile says because they are declared, and not because of the
+// profile.
+func (c *Change) causedBy(o *schema.Origin) bool {
+	return o != nil && o.File != "" && o.Via != "default" && (o.Via == "" || c.Op != OpCreate)
 }
 
 // ViaBefore is how an origin is called that only the declarations before have.

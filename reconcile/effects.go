@@ -85,15 +85,15 @@ func (e *effects) change(c *Change) {
 	case schema.KindUser:
 		e.user(c)
 	case schema.KindDomain:
-		if c.Op == OpDelete {
-			e.say(Severe, "domain-lost", c.Key, "%s is no longer a domain of the organization: all its mail is refused", c.Name)
-		}
+		e.domain(c)
 	default:
 		if c.Op == OpDelete && !e.will.Exists(c.Address()) {
 			e.unreachable(Warning, c.Key)
 		}
 		e.outside(c)
+		e.posting(c)
 	}
+	e.byHand(c)
 }
 
 // outside says when the mail of an alias or a list begins to go to others.
@@ -136,6 +136,7 @@ func (e *effects) user(c *Change) {
 	switch {
 	case was == nil && will != nil:
 		e.granted(c.Key, &schema.User{}, will)
+		e.welcome(c.Key, will)
 	case was != nil && will == nil:
 		e.gone(c.Key, was)
 	case was != nil:
@@ -182,44 +183,6 @@ func (e *effects) gone(key schema.Key, was *schema.User) {
 	}
 }
 
-func (e *effects) signIn(key schema.Key, was, will *schema.User) {
-	before, after := was.SignInWays(), will.SignInWays()
-	lost, gained := without(before, after), without(after, before)
-	switch {
-	case len(lost) > 0 && len(after) == 0:
-		e.say(Severe, "sign-in-lost", key, "%s can no longer sign in", who(will))
-	case len(lost) > 0:
-		e.say(Warning, "sign-in-narrowed", key, "%s can no longer sign in by %s", who(will), enumerate(lost))
-	}
-	switch outside := without(gained, []string{"webmail"}); {
-	case len(gained) > 0 && len(before) > 0 && len(outside) > 0:
-		e.say(Warning, "sign-in-widened", key, "%s can now sign in by %s as well", who(will), enumerate(gained))
-	case len(gained) > 0:
-		e.say(Info, "sign-in-gained", key, "%s can now sign in by %s", who(will), enumerate(gained))
-	}
-	switch p, q := was.Permissions, will.Permissions; {
-	case p.AccessHours == nil && q.AccessHours != nil && len(after) > 0:
-		e.say(Warning, "hours-set", key, "%s can sign in during access hours only", who(will))
-	case p.AccessHours != nil && q.AccessHours == nil:
-		e.say(Warning, "hours-lifted", key, "%s can sign in at any hour", who(will))
-	}
-	switch p, q := was.SignInNetworks(), will.SignInNetworks(); {
-	case len(p) == 0 && len(q) > 0:
-		e.say(Warning, "networks-set", key, "%s can sign in from %s only", who(will), strings.Join(q, ", "))
-	case len(p) > 0 && len(q) == 0:
-		e.say(Warning, "networks-lifted", key, "%s can sign in from any network%s", who(will), journey(will))
-	case len(p) > 0 && len(without(q, p)) > 0:
-		e.say(Warning, "networks-widened", key, "%s can sign in from %s as well", who(will), strings.Join(without(q, p), ", "))
-	}
-}
-
-func journey(u *schema.User) string {
-	if u.TravelMode == nil {
-		return ""
-	}
-	return " until " + u.TravelMode.Until
-}
-
 func (e *effects) mail(key schema.Key, was, will *schema.User) {
 	switch {
 	case was.CanSend() && !will.CanSend():
@@ -234,6 +197,9 @@ func (e *effects) mail(key schema.Key, was, will *schema.User) {
 		e.say(Severe, "mail-refused", key, "mail to %s is refused", who(will))
 	case !was.AcceptsMail() && will.AcceptsMail():
 		e.say(Info, "mail-accepted", key, "mail to %s is now accepted", who(will))
+	}
+	if was.MailboxActions.SpamCheck && !will.MailboxActions.SpamCheck {
+		e.say(Warning, "spam-check-off", key, "mail to %s is no longer checked for spam", who(will))
 	}
 	if lost := without(was.Permissions.SendAs, will.Permissions.SendAs); len(lost) > 0 {
 		e.say(Warning, "send-as-lost", key, "%s can no longer send as %s", join(lost), will.Address)
@@ -250,7 +216,7 @@ func (e *effects) granted(key schema.Key, was, will *schema.User) {
 			e.say(Warning, "forward-outside", key, "mail to %s is forwarded out of the organization, to %s", will.Address, to)
 		}
 	}
-	if endless(will) && !endless(was) {
+	if will.TravelMode.Endless() && !was.TravelMode.Endless() {
 		e.say(Warning, "grant-without-end", key, "%s travels with no end: trusted networks do not hold for them until somebody ends it", who(will))
 	}
 	switch {
@@ -263,11 +229,6 @@ func (e *effects) granted(key schema.Key, was, will *schema.User) {
 
 // rank are the administrators' roles in words.
 var rank = map[string]string{schema.RoleAdmin: "an administrator", schema.RoleSuperAdmin: "a super administrator"}
-
-// endless reports a journey that is never meant to end: 9999-12-31 is for ever.
-func endless(u *schema.User) bool {
-	return u.TravelMode != nil && strings.HasPrefix(u.TravelMode.Until, "9999-")
-}
 
 // add says what happens to the mail add-on, in the words of its console.
 func (e *effects) add(key schema.Key, was, will *schema.User) {

@@ -18,26 +18,37 @@ func (c *check) admins() {
 	least := int(c.Organization.Guards.MinAdmins)
 	switch {
 	case len(c.changes) == 0:
-	case after == 0 && before > 0:
-		c.refuse("admin-lockout", "", nil, "the plan leaves no administrator who can sign in")
-	case afterWithPassword == 0 && beforeWithPassword > 0:
-		c.refuse("admin-lockout", "", nil, "the plan leaves no administrator who can sign in: none of the %d that it leaves has a password", after)
-	case after < least:
-		c.refuse("min-admins", strconv.Itoa(after), nil, "the organization wants %d administrators who can sign in (`minAdmins`), and the plan leaves %d", least, after)
+	case len(after) == 0 && len(before) > 0:
+		c.refuse("admin-lockout", "", c.among(before), "the plan leaves no administrator who can sign in")
+	case len(afterWithPassword) == 0 && len(beforeWithPassword) > 0:
+		c.refuse("admin-lockout", "", c.among(beforeWithPassword), "the plan leaves no administrator who can sign in: none of the %d that it leaves has a password", len(after))
+	case len(after) < least:
+		c.refuse("min-admins", strconv.Itoa(len(after)), c.among(without(before, after)), "the organization wants %d administrators who can sign in (`minAdmins`), and the plan leaves %d", least, len(after))
 	}
 }
 
-// signedInAdmins counts the administrators who have a way to sign in, and those
+// among are those of some users that the plan changes.
+func (c *check) among(users []schema.Key) []schema.Key {
+	var out []schema.Key
+	for _, k := range users {
+		if slices.ContainsFunc(c.changes, func(d Change) bool { return d.Key == k }) {
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
+// signedInAdmins are the administrators who have a way to sign in, and those
 // of them who have a password too. Passwords may be elsewhere, as in a first
 // plan, so their absence counts only once somebody had one.
-func signedInAdmins(s schema.State) (all, withPassword int) {
+func signedInAdmins(s schema.State) (all, withPassword []schema.Key) {
 	for u := range s.Users() {
 		if !u.IsAdmin() || len(u.SignInWays()) == 0 {
 			continue
 		}
-		all++
+		all = append(all, u.Key())
 		if u.Password != "" {
-			withPassword++
+			withPassword = append(withPassword, u.Key())
 		}
 	}
 	return all, withPassword

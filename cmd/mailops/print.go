@@ -27,6 +27,9 @@ type planView struct {
 	base     string // what it is compared with; "": all that is asked for
 }
 
+// zone is the time zone in which times are shown.
+func (v *planView) zone() *time.Location { return zoneOf(v.timezone) }
+
 // The colours of the terminal, by meaning.
 const (
 	red    = "31"
@@ -196,7 +199,7 @@ func (a *app) printChange(v planView, c *reconcile.Change, width int) {
 	values := make([]string, len(c.Fields))
 	valueWidth := 0
 	for i, f := range c.Fields {
-		values[i] = sides(c.Op, f)
+		values[i] = sides(c.Op, f, v.zone())
 		if n := utf8.RuneCountInString(values[i]); n <= narrow {
 			valueWidth = max(valueWidth, n)
 		}
@@ -212,8 +215,8 @@ const narrow = 32
 
 // sides prints what a field was and will be; only the one of them that there is
 // when the resource comes or goes.
-func sides(op reconcile.Op, f reconcile.FieldChange) string {
-	before, after := preview.Sides(f)
+func sides(op reconcile.Op, f reconcile.FieldChange, zone *time.Location) string {
+	before, after := preview.SidesIn(zone, f)
 	switch {
 	case op == reconcile.OpCreate:
 		return after

@@ -22,11 +22,16 @@ func count(n int, noun string) string {
 
 // shown prints an instant as the organization's clocks show it.
 func shown(t time.Time, timezone string) string {
-	loc, err := time.LoadLocation(timezone)
+	return t.In(zoneOf(timezone)).Format("2006-01-02 15:04 MST")
+}
+
+// zoneOf is a time zone by its name; UTC when there is none of it.
+func zoneOf(name string) *time.Location {
+	loc, err := time.LoadLocation(name)
 	if err != nil {
-		loc = time.UTC
+		return time.UTC
 	}
-	return t.In(loc).Format("2006-01-02 15:04 MST")
+	return loc
 }
 
 func pad(s string, width int) string {

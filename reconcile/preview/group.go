@@ -95,7 +95,7 @@ func (v *View) fields(c *reconcile.Change) []field {
 		if !v.Full && (c.Op == reconcile.OpDelete || c.Op == reconcile.OpCreate && (!own || f.Path == "name")) {
 			continue
 		}
-		before, after := Sides(f)
+		before, after := SidesIn(v.Location, f)
 		where := place(f.Origin)
 		if f.Origin != nil && f.Origin.Via != "" {
 			where = strings.TrimSpace(where + " (" + f.Origin.Via + ")")

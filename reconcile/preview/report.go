@@ -256,7 +256,7 @@ func (v *View) drift() []drifted {
 		d := &v.Drift[i]
 		var what []string
 		for _, f := range d.Fields {
-			before, after := Sides(f)
+			before, after := SidesIn(v.Location, f)
 			what = append(what, fmt.Sprintf("%s is %s, declared is %s", f.Path, before, after))
 		}
 		switch d.Op {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 
 	"mailops/reconcile"
@@ -35,13 +36,17 @@ func Plain(s string) string {
 }
 
 // Sides prints the two sides of a field. A secret shows only that it
-// changes; of a list that grows and shrinks, only what comes and goes.
-func Sides(f reconcile.FieldChange) (before, after string) {
-	before, after = sides(f)
+// changes; of a list that grows and shrinks, only what comes and goes. Times are in
+// UTC.
+func Sides(f reconcile.FieldChange) (before, after string) { return SidesIn(nil, f) }
+
+// SidesIn is [Sides] with times in a time zone.
+func SidesIn(zone *time.Location, f reconcile.FieldChange) (before, after string) {
+	before, after = sides(zone, f)
 	return Plain(before), Plain(after)
 }
 
-func sides(f reconcile.FieldChange) (before, after string) {
+func sides(zone *time.Location, f reconcile.FieldChange) (before, after string) {
 	if f.Path == "password" {
 		if f.Before != "" && f.After != "" {
 			return "(set)", "(changed)"
@@ -51,7 +56,7 @@ func sides(f reconcile.FieldChange) (before, after string) {
 	if strings.HasPrefix(string(f.Before+f.After), "[") && f.Before != "" && f.After != "" {
 		return listText(f.Before.Strings(), f.After.Strings())
 	}
-	return cmp.Or(structText(f.Path, f.Before), f.Before.Text()), cmp.Or(structText(f.Path, f.After), f.After.Text())
+	return cmp.Or(structText(f.Path, f.Before, zone), f.Before.Text()), cmp.Or(structText(f.Path, f.After, zone), f.After.Text())
 }
 
 // listText shows the elements that differ, and how many there are.
@@ -79,7 +84,7 @@ func listText(before, after []string) (string, string) {
 
 // structText prints access hours and travel mode, the two fields that are
 // structures, as a person would say them; "" for any other value.
-func structText(path string, v schema.Value) string {
+func structText(path string, v schema.Value, zone *time.Location) string {
 	switch {
 	case strings.HasSuffix(path, "accessHours") && v == "":
 		return "unrestricted"
@@ -88,41 +93,16 @@ func structText(path string, v schema.Value) string {
 	}
 	var travel schema.TravelMode
 	if json.Unmarshal([]byte(v), &travel) == nil && travel.Until != "" {
-		return "until " + travel.Until
+		if travel.Endless() {
+			return "with no end"
+		}
+		return "until " + travel.End(zone)
 	}
 	var hours schema.AccessHours
 	if json.Unmarshal([]byte(v), &hours) != nil {
 		return ""
 	}
-	return hoursText(&hours)
-}
-
-// hoursText prints hours with equal days together: mon-fri 09:00-17:00.
-func hoursText(h *schema.AccessHours) string {
-	var parts []string
-	days := h.Days()
-	for i := 0; i < len(days); {
-		j := i + 1
-		for j < len(days) && slices.Equal(*days[i], *days[j]) {
-			j++
-		}
-		name := schema.Weekdays[i]
-		if j-i > 1 {
-			name += "-" + schema.Weekdays[j-1]
-		}
-		if len(*days[i]) > 0 {
-			hours := make([]string, len(*days[i]))
-			for k, w := range *days[i] {
-				hours[k] = w.String()
-			}
-			parts = append(parts, name+" "+strings.Join(hours, " "))
-		}
-		i = j
-	}
-	if len(parts) == 0 {
-		parts = []string{"always closed"}
-	}
-	return strings.Join(parts, ", ") + " (" + h.Timezone + ")"
+	return hours.String()
 }
 
 // Value prints one value of a field.
@@ -130,7 +110,7 @@ func Value(path string, v schema.Value) string {
 	if path == "password" {
 		return secretText(v)
 	}
-	return Plain(cmp.Or(structText(path, v), v.Text()))
+	return Plain(cmp.Or(structText(path, v, nil), v.Text()))
 }
 
 // secretText says of a secret only whether there is one.
