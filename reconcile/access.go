@@ -103,10 +103,10 @@ func (e *effects) journey(u *schema.User) string {
 }
 
 // welcome says what somebody new can do from elsewhere: what is said of somebody
-// who gets it later.
+// who gets it later. In a first plan everybody is new, and nobody among them.
 func (e *effects) welcome(key schema.Key, will *schema.User) {
 	ways := outside(will.SignInWays())
-	if len(ways) > 0 && len(will.SignInNetworks()) == 0 {
+	if len(ways) > 0 && len(will.SignInNetworks()) == 0 && len(e.before) > 0 {
 		e.say(Warning, "new-outside", key, "%s is new, and can sign in by %s from any network", who(will), enumerate(ways))
 	}
 	if !will.MailboxActions.SpamCheck {

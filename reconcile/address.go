@@ -22,7 +22,7 @@ func (e *effects) domain(c *Change) {
 		e.say(Warning, "catch-all-lost", c.Key, "mail to unknown addresses of %s is refused; %s got it", c.Name, was)
 	case !e.will.IsOurs(will):
 		e.say(Warning, "forward-outside", c.Key, "mail to unknown addresses of %s goes out of the organization, to %s", c.Name, will)
-	default:
+	case c.Op == OpUpdate: // of a new domain it is no change
 		e.say(Warning, "catch-all-set", c.Key, "mail to unknown addresses of %s goes to %s", c.Name, will)
 	}
 }

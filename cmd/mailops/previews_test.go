@@ -292,6 +292,12 @@ func (pr *pullRequest) mailops(t *testing.T, args ...string) (stdout, stderr str
 	if err != nil {
 		t.Fatal(err)
 	}
+	return pr.mailopsAt(t, at, args...)
+}
+
+// mailopsAt runs it at another time.
+func (pr *pullRequest) mailopsAt(t *testing.T, at time.Time, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
 	var out, said bytes.Buffer
 	a := &app{in: strings.NewReader(""), out: &out, err: &said, env: map[string]string{"USER": "ana", "MAILOPS_CACHE": "off"}, now: func() time.Time { return at }}
 	code = a.run(t.Context(), append([]string{"-C", filepath.Join(pr.dir, pr.where)}, args...))

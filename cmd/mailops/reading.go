@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"time"
 
 	"mailops/reconcile"
 	"mailops/schema"
@@ -66,7 +65,7 @@ func (r *reading) input(org schema.Organization) (reconcile.Input, error) {
 	defer r.stop()
 	<-r.read
 	if r.err == nil {
-		r.in.Runs, r.err = r.store.Since(r.ctx, r.app.now().Add(-time.Duration(org.Guards.Window.Per)))
+		r.in.Runs, r.err = r.store.Since(r.ctx, r.app.window(org))
 	}
 	return r.in, r.err
 }
