@@ -156,10 +156,10 @@ func (c *Change) trace(from Provenance) {
 // declaration sets. It edits the want, and not the difference, so that no
 // later step needs to know. A user that is not live yet gets what is declared;
 // one that is renamed is live under the old address.
-func LeaveAlone(want, live schema.State, unmanaged []string) schema.State {
+func LeaveAlone(want, live schema.State, leave []string) schema.State {
 	var fields []schema.Field
 	for _, f := range schema.Fields(schema.KindUser) {
-		if slices.ContainsFunc(unmanaged, func(u string) bool { return u == f.Path || strings.HasPrefix(f.Path, u+".") }) {
+		if unmanaged(f.Path, leave) {
 			fields = append(fields, f)
 		}
 	}
@@ -182,6 +182,12 @@ func LeaveAlone(want, live schema.State, unmanaged []string) schema.State {
 		}
 	}
 	return out
+}
+
+// unmanaged reports whether a field is one of those that mailops leaves alone, or
+// below one.
+func unmanaged(path string, leave []string) bool {
+	return slices.ContainsFunc(leave, func(u string) bool { return u == path || strings.HasPrefix(path, u+".") })
 }
 
 func userKey(a schema.Address) schema.Key { return schema.Key{Kind: schema.KindUser, Name: string(a)} }

@@ -50,7 +50,7 @@ func (a *app) carryOut(ctx context.Context, p *planned, flags planFlags, yes boo
 	if a.format == "json" {
 		return a.carryOutJSON(ctx, p, yes)
 	}
-	if err := a.showPlan(ctx, p, flags); err != nil {
+	if err := a.showPlan(p, flags); err != nil {
 		return err
 	}
 	if err := a.told(); err != nil {

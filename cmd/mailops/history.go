@@ -108,7 +108,7 @@ func (a *app) undoCommand() *cobra.Command {
 				return err
 			}
 			if dry {
-				return a.showPlan(cmd.Context(), p, flags)
+				return a.showPlan(p, flags)
 			}
 			return a.carryOut(cmd.Context(), p, flags, yes)
 		})

@@ -51,6 +51,9 @@ func (a *app) planCommand() *cobra.Command {
 			if err != nil {
 				return a.unplanned(err)
 			}
+			if err := a.foretell(cmd.Context(), p); err != nil {
+				return a.unplanned(err)
+			}
 			if out != "" {
 				if err := savePlan(out, p.Plan); err != nil {
 					return err
@@ -61,7 +64,7 @@ func (a *app) planCommand() *cobra.Command {
 					return err
 				}
 			}
-			if err := a.showPlan(cmd.Context(), p, flags); err != nil {
+			if err := a.showPlan(p, flags); err != nil {
 				return err
 			}
 			switch {
@@ -215,12 +218,12 @@ func allowances(given []string) ([]reconcile.Allowance, error) {
 }
 
 // showPlan prints a plan in the format that was asked for.
-func (a *app) showPlan(ctx context.Context, p *planned, flags planFlags) error {
+func (a *app) showPlan(p *planned, flags planFlags) error {
 	switch a.format {
 	case formatJSON:
 		return writePlan(a.out, p.Plan)
 	case formatMarkdown, formatHTML, formatSARIF, formatGitHub:
-		return a.previewPlan(ctx, p, flags)
+		return a.previewPlan(p, flags)
 	}
 	view := planView{Plan: p.Plan, full: flags.full, live: p.in.Live.State, instant: a.at != "", base: p.base, drift: len(p.drift)}
 	view.name, view.timezone = p.in.Organization.Name, p.in.Organization.Timezone

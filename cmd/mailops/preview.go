@@ -2,17 +2,13 @@ package main
 
 import (
 	"bufio"
-	"context"
 	"errors"
-	"fmt"
-	"slices"
 	"time"
 
 	"mailops/reconcile"
 	"mailops/reconcile/git"
 	"mailops/reconcile/preview"
 	"mailops/schema"
-	"mailops/schema/resolve"
 )
 
 // The formats of previews: those that people read in a pull request, and those
@@ -31,17 +27,10 @@ const (
 const mostComing = 500
 
 // previewPlan writes a plan in a format for pull requests.
-func (a *app) previewPlan(ctx context.Context, p *planned, flags planFlags) error {
+func (a *app) previewPlan(p *planned, flags planFlags) error {
 	v := preview.View{Plan: p.Plan, Organization: p.in.Organization.Name, Base: p.base, Before: p.in.Live.State, After: p.after(), Drift: p.drift, Snapshot: p.snapshot, Full: flags.full}
 	if loc, err := time.LoadLocation(p.in.Organization.Timezone); err == nil {
 		v.Location = loc
-	}
-	coming, err := p.upcoming(ctx)
-	if err != nil {
-		return fmt.Errorf("%w: %w", errRepository, err)
-	}
-	for _, t := range coming {
-		v.Coming = append(v.Coming, preview.Coming{At: t.At, User: t.User, Text: t.Reason})
 	}
 	return a.write(&v, preview.PlanNotes(p.Plan))
 }
@@ -93,22 +82,4 @@ func (p *planned) after() schema.State {
 		return nil // its names are missing, and no more
 	}
 	return after
-}
-
-// upcoming is what happens by itself in the next two weeks: of a pull request
-// what would not happen without it.
-func (p *planned) upcoming(ctx context.Context) ([]resolve.Transition, error) {
-	switch {
-	case p.request != nil:
-		return p.request.upcoming(ctx)
-	case p.want == nil:
-		return nil, nil
-	}
-	until := p.want.At.Add(preview.Ahead)
-	out := p.want.Upcoming(until, mostComing)
-	if p.was != nil {
-		known := p.was.Upcoming(until, mostComing)
-		out = slices.DeleteFunc(out, func(t resolve.Transition) bool { return slices.ContainsFunc(known, t.Equal) })
-	}
-	return out, nil
 }

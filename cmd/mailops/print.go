@@ -91,6 +91,7 @@ func (a *app) printHead(v planView) {
 // printTail says what the rules find, and sums a plan up.
 func (a *app) printTail(v planView) {
 	w := a.out
+	a.printLater(v)
 	if len(v.Findings) > 0 {
 		fmt.Fprintf(w, "\n%s\n", a.paint(w, bold, "What the rules say"))
 		a.printFindings(w, v.Findings)
@@ -115,6 +116,9 @@ func (a *app) printTail(v planView) {
 
 func (v *planView) summary() string {
 	if v.base != "" && len(v.Changes) == 0 {
+		if len(v.Later) > 0 {
+			return "Nothing to do now: what was asked for since " + v.base + " changes things later, by themselves."
+		}
 		return "Nothing to do: nothing was asked for since " + v.base + "."
 	}
 	return summary(v.Plan)

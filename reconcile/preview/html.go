@@ -13,7 +13,7 @@ var page string
 // HTML writes a preview as one page that needs nothing else: no script, no font,
 // no address.
 func HTML(w io.Writer, v *View) error {
-	t, err := template.New("preview").Funcs(template.FuncMap{"number": Number, "lower": strings.ToLower}).Parse(page)
+	t, err := template.New("preview").Funcs(template.FuncMap{"number": Number, "lower": strings.ToLower, "plain": Plain}).Parse(page)
 	if err != nil {
 		return err
 	}

@@ -127,15 +127,11 @@ func (m *markdown) sections(r *report) []section {
 	for _, route := range r.Routes {
 		routes.blocks = append(routes.blocks, "- "+Escape(cutWords(route.String())))
 	}
-	soon := section{heading: "On its own in the next 14 days", one: "event", more: "events", folded: len(r.Coming) > 10}
-	for _, c := range r.Coming {
-		soon.blocks = append(soon.blocks, fmt.Sprintf("- %s: %s: %s", Escape(c.When), Escape(c.Who), Escape(c.Text)))
-	}
 	drift := section{heading: fmt.Sprintf("Drift: what somebody changed by hand, and this does not touch (%s)", Number(len(r.Drift))), one: "resource", more: "resources", folded: true}
 	for _, d := range r.Drift {
 		drift.blocks = append(drift.blocks, fmt.Sprintf("- %s: %s", Escape(d.Who), Escape(d.What)))
 	}
-	return append(out, who, routes, soon, drift)
+	return append(append(append(out, who, routes), timeSections(r.Times)...), drift)
 }
 
 func findingLines(findings []finding) []string {

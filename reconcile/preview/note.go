@@ -67,7 +67,7 @@ func PlanNotes(p *reconcile.Plan) []Note {
 			out = append(out, Note{LevelWarning, e.ID, posOf(e.Origin), Plain(e.Text), before(e.Origin)})
 		}
 	}
-	return ordered(out)
+	return ordered(append(out, laterNotes(p)...))
 }
 
 func posOf(o *schema.Origin) schema.Pos {

@@ -31,8 +31,9 @@ func view(n int, text string) *preview.View {
 		p.Effects = append(p.Effects, reconcile.Effect{Severity: reconcile.Severe, ID: "send-lost", Key: key, Text: name + " (" + text + ") can no longer send " + fmt.Sprint(i), Origin: origin})
 		after = append(after, &schema.User{Address: schema.Address(name), Name: text})
 	}
+	p.Later = []reconcile.Later{{Key: schema.Key{Kind: schema.KindUser, Name: "ana@acme.example"}, Reason: text, Fields: p.Changes[0].Fields, Effects: p.Effects[:1], Origin: origin}}
 	p.Seal()
-	return &preview.View{Plan: p, Organization: text, After: after, Drift: []reconcile.Held{{Change: p.Changes[0]}}, Coming: []preview.Coming{{User: "ana@acme.example", Text: text}}}
+	return &preview.View{Plan: p, Organization: text, After: after, Drift: []reconcile.Held{{Change: p.Changes[0]}}}
 }
 
 var hostile = []string{"Ana", "<script>alert(1)</script>", "](https://evil.example)", "@everyone #12 www.evil.example", "```\n</details>\n# x", "a|b|c\n\n- d", "\x1b[31m\u202e", "::error::x%0A", "{0} [x](y)", "&lt;img src=x&gt;", strings.Repeat("ø", 5000), "\xff\x00"}

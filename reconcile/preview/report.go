@@ -21,16 +21,8 @@ type View struct {
 	Failure      string           // why there is no preview at all
 	Problems     schema.Problems  // what keeps it from being planned at all
 	Drift        []reconcile.Held // what the live store has that no commit made, and the plan leaves alone
-	Coming       []Coming
-	Snapshot     time.Time // when the live state was read that it is planned against; zero: now
-	Full         bool      // show every field of what is created and deleted
-}
-
-// A Coming is something that happens by itself, with no commit.
-type Coming struct {
-	At   time.Time
-	User schema.Address
-	Text string // such as `schedule "leave" begins`
+	Snapshot     time.Time        // when the live state was read that it is planned against; zero: now
+	Full         bool             // show every field of what is created and deleted
 }
 
 // Ahead is how far a preview looks: design §5.
@@ -47,7 +39,7 @@ type report struct {
 	Groups          []group
 	Routes          []reconcile.RouteChange
 	Drift           []drifted
-	Coming          []coming
+	Times           []Times
 	Facts           []fact
 }
 
@@ -80,8 +72,6 @@ type group struct {
 type field struct{ Path, Before, After, Place string }
 
 type drifted struct{ Who, What, Does string }
-
-type coming struct{ When, Who, Text string }
 
 type fact struct{ Name, Text string }
 
@@ -128,7 +118,7 @@ func (v *View) report() report {
 			r.Effects = append(r.Effects, s)
 		}
 	}
-	r.Groups, r.Drift, r.Coming = v.groups(), v.drift(), v.coming()
+	r.Groups, r.Drift, r.Times = v.groups(), v.drift(), v.Times()
 	r.Headline, r.Facts = v.headline(&r), v.facts()
 	return r
 }
@@ -189,8 +179,8 @@ func (v *View) counts() []counts {
 func (v *View) headline(r *report) string {
 	if len(v.Changes) == 0 {
 		switch {
-		case len(r.Coming) > 0:
-			return "This changes nothing now. What it changes later is below."
+		case len(v.Later) > 0:
+			return v.nothingNow()
 		case v.Base != "":
 			return "This changes nothing."
 		}
@@ -199,7 +189,7 @@ func (v *View) headline(r *report) string {
 	if len(r.Refusals) > 0 {
 		return "Refused. It would " + and(r.acts("add", "change", "delete")) + "."
 	}
-	return "This " + and(r.acts("adds", "changes", "deletes")) + "."
+	return "This " + and(r.acts("adds", "changes", "deletes")) + "." + v.byItself()
 }
 
 // acts says how many of each kind come, change and go.
@@ -266,14 +256,6 @@ func (v *View) drift() []drifted {
 			what = []string{"is in the live store, and not declared"}
 		}
 		out = append(out, drifted{Plain(d.Key.String()), strings.Join(what, "; "), string(d.Why)})
-	}
-	return out
-}
-
-func (v *View) coming() []coming {
-	out := make([]coming, len(v.Coming))
-	for i, c := range v.Coming {
-		out[i] = coming{v.when(c.At), string(c.User), Plain(c.Text)}
 	}
 	return out
 }

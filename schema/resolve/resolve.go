@@ -221,7 +221,7 @@ func (r *resolver) travel(w *Want, d *schema.Declaration, u *schema.User) {
 		u.TravelMode = nil
 		return
 	}
-	w.consider(until, u.Address, "travel mode ends")
+	w.consider(until, u.Address, travelEnds)
 	if last := time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC); until.After(last) {
 		until = last // RFC 3339 knows no later one
 	}

@@ -30,26 +30,6 @@ func Ahead(d *schema.Declarations, at, until time.Time, most int) []Transition {
 	return out
 }
 
-// Upcoming lists what changes by itself until a time, in order, at most so many.
-// It looks at each user alone: of a hundred thousand few have something coming.
-func (w *Want) Upcoming(until time.Time, most int) []Transition {
-	var shared []schema.Declaration
-	for _, d := range w.r.decls.All {
-		if d.Kind == schema.KindOrganization || d.Kind == schema.KindDomain || d.Kind == schema.KindProfile {
-			shared = append(shared, d)
-		}
-	}
-	var out []Transition
-	for user, next := range w.Timed {
-		own := w.r.byKey[schema.Key{Kind: schema.KindUser, Name: string(user)}]
-		if next.At.After(until) || own == nil {
-			continue
-		}
-		out = append(out, Ahead(&schema.Declarations{Defaults: w.r.decls.Defaults, All: append(slices.Clip(shared), *own)}, w.At, until, most)...)
-	}
-	return Earliest(out, most)
-}
-
 // Earliest puts transitions in order, and keeps the first.
 func Earliest(all []Transition, most int) []Transition {
 	slices.SortFunc(all, func(a, b Transition) int {
