@@ -36,6 +36,9 @@ const mostLater = 500
 // as the steps until then leave it.
 func (p *Plan) Foretell(in Input, will, was []Step) error {
 	steps, cancelled := in.later(will), in.later(was)
+	if len(steps)+len(cancelled) == 0 {
+		return nil
+	}
 	news, gone := unlike(steps, cancelled), unlike(cancelled, steps)
 	for i := range gone {
 		gone[i].Cancelled = true
@@ -46,12 +49,17 @@ func (p *Plan) Foretell(in Input, will, was []Step) error {
 	if len(told) > mostLater {
 		p.Later, p.LaterMore = told[:mostLater], len(told)-mostLater
 	}
-	after, err := Advance(in.Live.State, p.Changes)
-	if err == nil && len(news) > 0 {
-		err = p.consequences(in, after, steps)
+	if len(news) > 0 {
+		after, err := Advance(in.Live.State, p.Changes)
+		if err == nil {
+			err = p.consequences(in, after, steps)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	p.Seal()
-	return err
+	return nil
 }
 
 // later turns steps into what is told of them: fields that mailops leaves alone do

@@ -51,7 +51,7 @@ func (a *app) planCommand() *cobra.Command {
 			if err != nil {
 				return a.unplanned(err)
 			}
-			if err := a.foretell(cmd.Context(), p); err != nil {
+			if err := errors.Join(a.foretell(cmd.Context(), p), a.review(cmd.Context(), p, flags.base)); err != nil {
 				return a.unplanned(err)
 			}
 			if out != "" {
@@ -115,6 +115,7 @@ type planned struct {
 	was     *resolve.Want // of the files against a revision
 	request *request      // of two revisions
 	drift   []reconcile.Held
+	moved   []reconcile.Held // what main did since, that looks like drift from here
 
 	snapshot time.Time // when the live state was read; zero: now
 }
@@ -225,7 +226,7 @@ func (a *app) showPlan(p *planned, flags planFlags) error {
 	case formatMarkdown, formatHTML, formatSARIF, formatGitHub:
 		return a.previewPlan(p, flags)
 	}
-	view := planView{Plan: p.Plan, full: flags.full, live: p.in.Live.State, instant: a.at != "", base: p.base, drift: len(p.drift)}
+	view := planView{Plan: p.Plan, full: flags.full, live: p.in.Live.State, instant: a.at != "", base: p.base, drift: len(p.drift), moved: len(p.moved)}
 	view.name, view.timezone = p.in.Organization.Name, p.in.Organization.Timezone
 	switch {
 	case p.request != nil:

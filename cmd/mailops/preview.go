@@ -28,7 +28,7 @@ const mostComing = 500
 
 // previewPlan writes a plan in a format for pull requests.
 func (a *app) previewPlan(p *planned, flags planFlags) error {
-	v := preview.View{Plan: p.Plan, Organization: p.in.Organization.Name, Base: p.base, Before: p.in.Live.State, After: p.after(), Drift: p.drift, Snapshot: p.snapshot, Full: flags.full}
+	v := preview.View{Plan: p.Plan, Organization: p.in.Organization.Name, Base: p.base, Before: p.in.Live.State, After: p.after(), Drift: p.drift, Moved: p.moved, Snapshot: p.snapshot, Full: flags.full}
 	if loc, err := time.LoadLocation(p.in.Organization.Timezone); err == nil {
 		v.Location = loc
 	}

@@ -24,6 +24,7 @@ type planView struct {
 	full     bool
 	instant  bool   // the plan is for an instant that was asked for
 	drift    int    // resources that somebody changed by hand, and the plan leaves alone
+	moved    int    // resources that a later commit of the base has changed
 	base     string // what it is compared with; "": all that is asked for
 }
 
@@ -102,6 +103,9 @@ func (a *app) printTail(v planView) {
 	}
 	if v.drift > 0 {
 		fmt.Fprintf(w, "Drift stays as it is: %s. mailops drift shows it.\n", count(v.drift, "resource"))
+	}
+	if v.moved > 0 {
+		fmt.Fprintf(w, "The base has moved on since, and the live store with it: %s. This leaves that as it is.\n", count(v.moved, "resource"))
 	}
 	if v.instant {
 		fmt.Fprintf(w, "This is what is wanted at %s.\n", shown(v.At, v.timezone))

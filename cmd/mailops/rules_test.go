@@ -149,7 +149,10 @@ func (e ruleExample) findings(t *testing.T, w *resolve.Want) []reconcile.Finding
 	if err != nil {
 		t.Fatal(err)
 	}
-	return p.Findings
+	if in.Guarding == nil {
+		return p.Findings
+	}
+	return slices.Concat(p.Findings, reconcile.Review(e.before.State, w.State, w.Organization, w))
 }
 
 // store makes the live store: what live/ says, with what users own. For

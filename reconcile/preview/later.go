@@ -104,6 +104,21 @@ func (v *View) nothingNow() string {
 	return "This changes nothing in the next 14 days." + v.byItself()
 }
 
+// loosens says how many guards are loosened: who reads that nothing changes must not
+// stop there.
+func (v *View) loosens() string {
+	n := 0
+	for _, f := range v.Findings {
+		if f.Rule == "guard-loosened" {
+			n++
+		}
+	}
+	if n == 0 {
+		return ""
+	}
+	return " It loosens what guards the changes after it, in " + many(n, "point", "points") + "."
+}
+
 // byItself says how much changes by itself, and how much does not any more.
 func (v *View) byItself() string {
 	soon, far, off := 0, v.LaterMore, 0

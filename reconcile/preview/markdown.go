@@ -131,7 +131,7 @@ func (m *markdown) sections(r *report) []section {
 	for _, d := range r.Drift {
 		drift.blocks = append(drift.blocks, fmt.Sprintf("- %s: %s", Escape(d.Who), Escape(d.What)))
 	}
-	return append(append(append(out, who, routes), timeSections(r.Times)...), drift)
+	return append(append(append(out, who, routes), timeSections(r.Times)...), movedSection(r.Moved), drift)
 }
 
 func findingLines(findings []finding) []string {

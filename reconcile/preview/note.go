@@ -47,6 +47,9 @@ func PlanNotes(p *reconcile.Plan) []Note {
 	var out []Note
 	for _, f := range p.Findings {
 		n := Note{LevelWarning, f.Rule, posOf(f.Origin), Plain(f.Text), ""}
+		if f.Severity == reconcile.Info {
+			n.Level = LevelNote
+		}
 		if f.Lifted {
 			n.Text += " (lifted for this plan)"
 		}

@@ -21,6 +21,7 @@ type View struct {
 	Failure      string           // why there is no preview at all
 	Problems     schema.Problems  // what keeps it from being planned at all
 	Drift        []reconcile.Held // what the live store has that no commit made, and the plan leaves alone
+	Moved        []reconcile.Held // what a later commit of the base did, and the plan leaves alone
 	Snapshot     time.Time        // when the live state was read that it is planned against; zero: now
 	Full         bool             // show every field of what is created and deleted
 }
@@ -38,7 +39,7 @@ type report struct {
 	Effects         []effects
 	Groups          []group
 	Routes          []reconcile.RouteChange
-	Drift           []drifted
+	Drift, Moved    []drifted
 	Times           []Times
 	Facts           []fact
 }
@@ -118,7 +119,7 @@ func (v *View) report() report {
 			r.Effects = append(r.Effects, s)
 		}
 	}
-	r.Groups, r.Drift, r.Times = v.groups(), v.drift(), v.Times()
+	r.Groups, r.Drift, r.Moved, r.Times = v.groups(), drift(v.Drift, v.Location), v.moved(), v.Times()
 	r.Headline, r.Facts = v.headline(&r), v.facts()
 	return r
 }
@@ -180,7 +181,9 @@ func (v *View) headline(r *report) string {
 	if len(v.Changes) == 0 {
 		switch {
 		case len(v.Later) > 0:
-			return v.nothingNow()
+			return v.nothingNow() + v.loosens()
+		case v.loosens() != "":
+			return "This changes nothing now." + v.loosens()
 		case v.Base != "":
 			return "This changes nothing."
 		}
@@ -189,7 +192,7 @@ func (v *View) headline(r *report) string {
 	if len(r.Refusals) > 0 {
 		return "Refused. It would " + and(r.acts("add", "change", "delete")) + "."
 	}
-	return "This " + and(r.acts("adds", "changes", "deletes")) + "." + v.byItself()
+	return "This " + and(r.acts("adds", "changes", "deletes")) + "." + v.byItself() + v.loosens()
 }
 
 // acts says how many of each kind come, change and go.
@@ -240,13 +243,13 @@ func (v *View) when(t time.Time) string {
 }
 
 // drift is what the live store has that no commit made.
-func (v *View) drift() []drifted {
+func drift(held []reconcile.Held, zone *time.Location) []drifted {
 	var out []drifted
-	for i := range v.Drift {
-		d := &v.Drift[i]
+	for i := range held {
+		d := &held[i]
 		var what []string
 		for _, f := range d.Fields {
-			before, after := SidesIn(v.Location, f)
+			before, after := SidesIn(zone, f)
 			what = append(what, fmt.Sprintf("%s is %s, declared is %s", f.Path, before, after))
 		}
 		switch d.Op {
