@@ -185,16 +185,6 @@ func (a *app) input(ctx context.Context, how access, org schema.Organization) (r
 	return a.readLive(ctx, how).input(org)
 }
 
-// window is since when runs count: for the budget of the day that is planned, and
-// never after the one that ends now.
-func (a *app) window(org schema.Organization) time.Time {
-	from := a.now()
-	if at, err := parseAt(a.at, org.Timezone); err == nil && at.Before(from) {
-		from = at
-	}
-	return from.Add(-time.Duration(org.Guards.Window.Per))
-}
-
 // asked is an input that knows who asks.
 func (a *app) asked() (in reconcile.Input, err error) {
 	if a.actor == "" {

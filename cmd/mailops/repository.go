@@ -94,6 +94,16 @@ func parseAt(s, timezone string) (time.Time, error) {
 	return time.Time{}, usage("--at %s: want a time such as 2026-12-24T18:00", s)
 }
 
+// window is since when runs count: for the budget of the day that is planned, and
+// never after the one that ends now.
+func (a *app) window(org schema.Organization) time.Time {
+	from := a.now()
+	if at, err := parseAt(a.at, org.Timezone); err == nil && at.Before(from) {
+		from = at
+	}
+	return from.Add(-time.Duration(org.Guards.Window.Per))
+}
+
 // notes are findings about what the environment does not say.
 func notes(unset []resolve.Unset) []reconcile.Finding {
 	var out []reconcile.Finding
