@@ -5,12 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
 	"time"
 
 	"mailops/reconcile"
 	"mailops/reconcile/git"
-	"mailops/reconcile/preview"
 	"mailops/schema"
 	"mailops/schema/load"
 	"mailops/schema/resolve"
@@ -217,16 +215,4 @@ func (r *request) trace(ctx context.Context, in *reconcile.Input) (*resolve.Want
 	}
 	in.Former = before
 	return now, nil
-}
-
-// upcoming is what happens by itself until a time, and would not without the
-// request.
-func (r *request) upcoming(ctx context.Context) ([]resolve.Transition, error) {
-	until := r.now.At.Add(preview.Ahead)
-	out, err := r.tracker.Upcoming(ctx, r.now, r.new, until, mostComing)
-	if err != nil || r.base == nil {
-		return out, err
-	}
-	known, err := r.tracker.Upcoming(ctx, r.base, r.old, until, mostComing)
-	return slices.DeleteFunc(out, func(t resolve.Transition) bool { return slices.ContainsFunc(known, t.Equal) }), err
 }

@@ -23,9 +23,6 @@ const (
 	formatJUnit    = "junit"
 )
 
-// mostComing is how many events a preview lists.
-const mostComing = 500
-
 // previewPlan writes a plan in a format for pull requests.
 func (a *app) previewPlan(p *planned, flags planFlags) error {
 	v := preview.View{Plan: p.Plan, Organization: p.in.Organization.Name, Base: p.base, Before: p.in.Live.State, After: p.after(), Drift: p.drift, Moved: p.moved, Snapshot: p.snapshot, Full: flags.full}
