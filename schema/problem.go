@@ -37,6 +37,7 @@ type Problem struct {
 	Rule    string `json:"rule"`
 	Message string `json:"message"`
 	Hint    string `json:"hint,omitempty"`
+	Also    Pos    `json:"also,omitzero"` // the other place, where two bring it about together
 }
 
 // String prints the problem on one line: file:line:col: kind/name.path: message (rule).

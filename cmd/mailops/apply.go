@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -12,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mailops/reconcile"
+	"mailops/reconcile/preview"
 	"mailops/schema"
 )
 
@@ -250,9 +252,29 @@ func readPlan(file string) (*reconcile.Plan, error) {
 	if err != nil {
 		return nil, usage("read plan: %w", err)
 	}
+	if err := preview.Shown(data); err != nil {
+		return nil, usage("%s: %w", file, err)
+	}
+	if format := formatOf(data); strings.HasPrefix(format, planFormats) && format != reconcile.Format {
+		return nil, usage("%s: this is a plan of another version of mailops (%s, and this one reads %s): plan again with this version, or apply it with that one", file, format, reconcile.Format)
+	}
 	p, err := reconcile.ParsePlan(data)
 	if err != nil {
 		return nil, usage("%s: %w", file, err)
 	}
 	return p, nil
+}
+
+// planFormats begins the format of a plan of any version.
+const planFormats = "mailops.plan/"
+
+// formatOf is the format that a JSON text says it has.
+func formatOf(data []byte) string {
+	var says struct {
+		Format string `json:"format"`
+	}
+	if json.Unmarshal(data, &says) != nil {
+		return ""
+	}
+	return says.Format
 }

@@ -94,7 +94,7 @@ func (a *app) request(ctx context.Context, base string) (*request, error) {
 	var problems schema.Problems
 	switch problems, err = a.readBase(ctx, r, at); {
 	case errors.Is(err, fs.ErrNotExist), err == nil && len(problems) > 0:
-		r.base, r.name = nil, "nothing: the declarations of "+r.name+" are wrong"
+		r.base, r.name = nil, wrongBase(r.name)
 		r.now, problems, err = r.tracker.Load(ctx, r.new, at)
 	case err == nil:
 		var changed []string
@@ -136,7 +136,10 @@ func (a *app) ends(ctx context.Context, base string, r *request) (err error) {
 // instantOf is the instant that the command line says, in the time zone of the
 // organization that files declare.
 func (a *app) instantOf(files fs.FS) (time.Time, error) {
-	if _, err := fs.Stat(files, load.Root); err != nil {
+	switch _, err := fs.Stat(files, load.Root); {
+	case errors.Is(err, fs.ErrNotExist):
+		return time.Time{}, undeclared(a.rev)
+	case err != nil:
 		return time.Time{}, fmt.Errorf("%w: %w", errRepository, err)
 	}
 	if a.at == "" {

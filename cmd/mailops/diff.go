@@ -15,7 +15,7 @@ func (a *app) printDiffs(v planView) error {
 	fmt.Fprintln(a.out)
 	for i := range v.Changes {
 		c := &v.Changes[i]
-		before := v.live.Find(c.Key)
+		before := v.Before.Find(c.Key)
 		after, err := c.Apply(before)
 		if err != nil {
 			return err

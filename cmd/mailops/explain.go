@@ -3,35 +3,38 @@ package main
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"mailops/reconcile"
+	"mailops/reconcile/preview"
 	"mailops/schema"
 	"mailops/schema/load"
 	"mailops/schema/resolve"
-
-	"mailops/reconcile/preview"
 )
 
 func (a *app) explainCommand() *cobra.Command {
-	cmd := verb("explain ADDRESS[.FIELD] | RULE", "Say where a value comes from, or what a rule is for",
-		"explain ADDRESS.FIELD shows the effective value, the line that set it, what it\noverrode, and what the live store has. explain ADDRESS shows all fields.\nexplain RULE tells what a rule is for, with an example.",
+	cmd := verb("explain ADDRESS[.FIELD] | RULE | EFFECT", "Say where a value comes from, or what a rule is for",
+		"explain ADDRESS.FIELD shows the effective value, the line that set it, what it\noverrode, and what the live store has. explain ADDRESS shows all fields.\nexplain RULE tells what a rule is for, with an example; explain EFFECT what an\neffect of a plan is, such as sign-in-lost.",
 		cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
 			if rule, ok := schema.RuleNamed(args[0]); ok {
 				return a.explainRule(rule)
 			}
+			if effect, ok := preview.Explained(args[0]); ok {
+				return a.explainEffect(effect)
+			}
 			if !strings.Contains(args[0], "@") && !strings.Contains(args[0], ".") {
-				return usage("there is no rule %q; the rules are %s", args[0], strings.Join(ruleNames(), ", "))
+				return usage("there is no rule %q, and no effect; the rules are %s; the effects are %s", args[0], strings.Join(ruleNames(), ", "), strings.Join(effectNames(), ", "))
 			}
 			return a.explainValue(cmd.Context(), args[0])
 		})
 	a.atFlag(cmd)
 	a.formats(cmd, "text", "json")
 	cmd.ValidArgsFunction = func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-		return ruleNames(), cobra.ShellCompDirectiveNoFileComp
+		return slices.Concat(ruleNames(), effectNames()), cobra.ShellCompDirectiveNoFileComp
 	}
 	return cmd
 }
@@ -42,6 +45,27 @@ func ruleNames() []string {
 		out = append(out, r.ID)
 	}
 	return out
+}
+
+func effectNames() []string {
+	var out []string
+	for _, e := range preview.Explanations() {
+		out = append(out, e.ID)
+	}
+	return out
+}
+
+func (a *app) explainEffect(e preview.Explanation) error {
+	if a.format == "json" {
+		return a.printJSON(struct {
+			Format  string `json:"format"`
+			Effect  string `json:"effect"`
+			Short   string `json:"short"`
+			Purpose string `json:"purpose"`
+		}{"mailops.effect/v1", e.ID, e.Short, e.Purpose})
+	}
+	fmt.Fprintf(a.out, "%s: %s\n\n%s\n", a.paint(a.out, bold, e.ID), e.Short, e.Purpose)
+	return nil
 }
 
 func (a *app) explainRule(r schema.Rule) error {
@@ -220,60 +244,5 @@ func (a *app) printObserved(o schema.Observed) {
 	}
 	if o.LastSignInUnix > 0 {
 		fmt.Fprintf(a.out, "  %s  %s UTC\n", pad("last sign-in", 24), time.Unix(o.LastSignInUnix, 0).UTC().Format(time.DateTime))
-	}
-}
-
-func (a *app) routeCommand() *cobra.Command {
-	cmd := verb("route ADDRESS", "Say where mail to an address ends up",
-		"route follows mail to an address through aliases, lists, forwardings and\ncatch-alls: as it is live, and as it is wanted.",
-		cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error { return a.route(cmd.Context(), args[0]) })
-	a.atFlag(cmd)
-	a.formats(cmd, "text", "json")
-	return cmd
-}
-
-func (a *app) route(ctx context.Context, to string) error {
-	address, err := load.FoldAddress(to)
-	if err != nil {
-		return usage("%s: %w", to, err)
-	}
-	_, w, err := a.want(ctx)
-	if err != nil {
-		return err
-	}
-	in, err := a.input(ctx, toRead, w.Organization)
-	if err != nil {
-		return err
-	}
-	live, want := reconcile.NewRouter(in.Live.State).Route(address), reconcile.NewRouter(w.State).Route(address)
-	if a.format == "json" {
-		return a.printJSON(struct {
-			Format string        `json:"format"`
-			Live   reconcile.Hop `json:"live"`
-			Want   reconcile.Hop `json:"want"`
-		}{"mailops.route/v1", live, want})
-	}
-	if fmt.Sprint(live) == fmt.Sprint(want) {
-		fmt.Fprintln(a.out, "live and wanted:")
-		a.printHop(want, 1)
-		return nil
-	}
-	fmt.Fprintln(a.out, "live:")
-	a.printHop(live, 1)
-	fmt.Fprintln(a.out, "wanted:")
-	a.printHop(want, 1)
-	return nil
-}
-
-var hopWords = map[reconcile.HopKind]string{
-	reconcile.Delivered: "mailbox", reconcile.Forwarded: "forwarded, no copy kept", reconcile.Refused: "refused: no mail is accepted",
-	reconcile.ViaAlias: "alias", reconcile.ViaList: "list", reconcile.CatchAll: "unknown, taken by the catch-all",
-	reconcile.Unknown: "refused: no such address", reconcile.Outside: "outside of the organization", reconcile.Circle: "goes in a circle",
-}
-
-func (a *app) printHop(h reconcile.Hop, depth int) {
-	fmt.Fprintf(a.out, "%s%s  %s\n", strings.Repeat("  ", depth), h.Address, a.paint(a.out, dim, hopWords[h.Is]))
-	for _, next := range h.Next {
-		a.printHop(next, depth+1)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mailops/reconcile"
+	"mailops/reconcile/preview"
 	"mailops/schema/resolve"
 )
 
@@ -84,7 +85,7 @@ func (a *app) showRun(ctx context.Context, s liveStore, id string) error {
 	fmt.Fprintf(a.out, "Run %d, %s, by %s, revision %s, plan %s\n\n", run.ID, run.At.UTC().Format("2006-01-02 15:04:05 UTC"), cmp.Or(run.Actor, "-"), cmp.Or(run.Revision, "-"), run.Plan)
 	width := pathWidth(run.Changes, false)
 	for i := range run.Changes {
-		a.printChange(planView{}, &run.Changes[i], width)
+		a.printChange(planView{View: &preview.View{}}, &run.Changes[i], width)
 	}
 	return nil
 }

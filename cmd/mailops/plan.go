@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"mailops/reconcile"
+	"mailops/reconcile/preview"
 	"mailops/schema"
 	"mailops/schema/load"
 	"mailops/schema/resolve"
@@ -49,10 +50,10 @@ func (a *app) planCommand() *cobra.Command {
 		cobra.NoArgs, func(cmd *cobra.Command, _ []string) error {
 			p, err := a.plan(cmd.Context(), flags, toRead)
 			if err != nil {
-				return a.unplanned(err)
+				return a.unplanned(cmd.Context(), err, flags)
 			}
 			if err := errors.Join(a.foretell(cmd.Context(), p), a.review(cmd.Context(), p, flags.base)); err != nil {
-				return a.unplanned(err)
+				return a.unplanned(cmd.Context(), err, flags)
 			}
 			if out != "" {
 				if err := savePlan(out, p.Plan); err != nil {
@@ -85,24 +86,6 @@ func (a *app) planCommand() *cobra.Command {
 	return cmd
 }
 
-// unplanned says, in the format that was asked for, why there is no plan: where a
-// comment or a report stands already, it must not go on telling of another plan.
-func (a *app) unplanned(err error) error {
-	var problems schema.Problems
-	var wrong usageError
-	switch {
-	case a.format == formatText, errors.As(err, &wrong):
-		return err
-	case errors.As(err, &problems) && a.format == formatJSON:
-		return errors.Join(a.problemsJSON(problems), said(err))
-	case errors.As(err, &problems):
-		return errors.Join(a.previewProblems(problems), said(err))
-	case a.format == formatJSON:
-		return err
-	}
-	return errors.Join(a.previewFailure(err), err)
-}
-
 // A planned is a plan with what it was made from.
 type planned struct {
 	*reconcile.Plan
@@ -112,6 +95,7 @@ type planned struct {
 
 	// Of --base: what it is compared with, what that asks for, and what drifts.
 	base    string
+	from    string        // its commit
 	was     *resolve.Want // of the files against a revision
 	request *request      // of two revisions
 	drift   []reconcile.Held
@@ -135,7 +119,9 @@ func (a *app) plan(ctx context.Context, flags planFlags, how access) (*planned, 
 		if err := a.since(ctx, flags.base, out); err != nil {
 			return nil, err
 		}
-		was = out.was.State
+		if out.was != nil {
+			was = out.was.State
+		}
 	}
 	in, err := a.liveInput(ctx, how, flags, nil, w.Organization, w.State, was, out)
 	if err != nil {
@@ -210,18 +196,12 @@ func allowances(given []string) ([]reconcile.Allowance, error) {
 
 // showPlan prints a plan in the format that was asked for.
 func (a *app) showPlan(p *planned, flags planFlags) error {
-	switch a.format {
-	case formatJSON:
-		return writePlan(a.out, p.Plan)
-	case formatMarkdown, formatHTML, formatSARIF, formatGitHub:
-		return a.previewPlan(p, flags)
+	v := a.view(p, flags)
+	if a.format != formatText {
+		return a.write(v, preview.PlanNotes(p.Plan))
 	}
-	view := planView{Plan: p.Plan, full: flags.full, live: p.in.Live.State, instant: a.at != "", base: p.base, drift: len(p.drift), moved: len(p.moved)}
-	view.name, view.timezone = p.in.Organization.Name, p.in.Organization.Timezone
-	switch {
-	case p.request != nil:
-		view.next = p.request.now.Next()
-	case p.want != nil:
+	view := planView{View: v, instant: a.at != "", timezone: p.in.Organization.Timezone}
+	if p.want != nil && p.base == "" {
 		view.next = p.want.Next
 	}
 	if flags.diff {

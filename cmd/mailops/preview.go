@@ -23,24 +23,33 @@ const (
 	formatJUnit    = "junit"
 )
 
-// previewPlan writes a plan in a format for pull requests.
-func (a *app) previewPlan(p *planned, flags planFlags) error {
-	v := preview.View{Plan: p.Plan, Organization: p.in.Organization.Name, Base: p.base, Before: p.in.Live.State, After: p.after(), Drift: p.drift, Moved: p.moved, Snapshot: p.snapshot, Full: flags.full}
+// view is a plan with all that its previews show.
+func (a *app) view(p *planned, flags planFlags) *preview.View {
+	v := &preview.View{Plan: p.Plan, Organization: p.in.Organization.Name, Folder: a.folder(), Base: p.base, BaseCommit: p.baseCommit(),
+		Before: p.in.Live.State, Drift: p.drift, Moved: p.moved, Snapshot: p.snapshot, Full: flags.full}
+	if a.format == formatMarkdown || a.format == formatHTML { // of many users it takes a while
+		v.After = p.after()
+	}
 	if loc, err := time.LoadLocation(p.in.Organization.Timezone); err == nil {
 		v.Location = loc
 	}
-	return a.write(&v, preview.PlanNotes(p.Plan))
+	return v
+}
+
+// baseCommit is the commit that a plan is compared with; "" is none.
+func (p *planned) baseCommit() string {
+	switch {
+	case p.request == nil:
+		return p.from
+	case p.request.base == nil:
+		return ""
+	}
+	return p.request.from.Commit
 }
 
 // previewProblems writes what is wrong with the declarations in such a format.
 func (a *app) previewProblems(problems schema.Problems) error {
-	return a.write(&preview.View{Plan: &reconcile.Plan{}, Problems: problems}, preview.ProblemNotes(problems))
-}
-
-// previewFailure writes that there is no preview, and why.
-func (a *app) previewFailure(err error) error {
-	const title = "preview" // where notes name a rule
-	return a.write(&preview.View{Plan: &reconcile.Plan{}, Failure: err.Error()}, []preview.Note{{Level: preview.LevelError, Rule: title, Text: "the preview could not be made: " + preview.Plain(err.Error())}})
+	return a.write(&preview.View{Plan: &reconcile.Plan{}, Folder: a.folder(), Problems: problems}, preview.ProblemNotes(problems, a.folder()))
 }
 
 // write writes a preview, or its notes.
@@ -48,6 +57,8 @@ func (a *app) write(v *preview.View, notes []preview.Note) error {
 	w := bufio.NewWriter(a.out)
 	var err error
 	switch folder := a.folder(); a.format {
+	case formatJSON:
+		err = preview.JSON(w, v)
 	case formatMarkdown:
 		err = preview.Markdown(w, v, preview.MarkdownLimit)
 	case formatHTML:

@@ -3,13 +3,10 @@ package main
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"go/ast"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"runtime/debug"
@@ -21,11 +18,9 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/ncruces/go-sqlite3"
 	"github.com/rogpeppe/go-internal/txtar"
 
 	"mailops/reconcile/preview"
-	"mailops/reconcile/sqlite"
 	"mailops/schema"
 )
 
@@ -121,120 +116,6 @@ func (pr *pullRequest) has(name string) bool {
 	})
 }
 
-// build makes the git repository and the live store.
-func (pr *pullRequest) build(t *testing.T) {
-	t.Helper()
-	for _, f := range pr.archive.Files {
-		if folder, found := strings.CutSuffix(f.Name, "/mailops.yaml"); found && strings.HasPrefix(folder, "base/") {
-			pr.where = strings.TrimPrefix(folder, "base/")
-		}
-	}
-	pr.git(t, "init", "--quiet", "--object-format=sha1", "--initial-branch=main")
-	pr.write(t, ".git/info/exclude", ".mailops/\n")
-	if pr.where == "." {
-		pr.write(t, "mailops.yaml", baseOrganization)
-	}
-	for _, folder := range []string{"earlier/", "base/"} {
-		if pr.has(folder) {
-			pr.commit(t, folder)
-			pr.apply(t)
-		}
-	}
-	pr.git(t, "checkout", "--quiet", "-b", "pr")
-	for pattern := range strings.Lines(pr.text("gone")) {
-		pr.git(t, "rm", "--quiet", "-r", strings.TrimSpace(pattern))
-	}
-	pr.commit(t, "head/")
-	if pr.has("later/") {
-		pr.git(t, "checkout", "--quiet", "main")
-		pr.commit(t, "later/")
-		pr.apply(t)
-	}
-	pr.byHand(t)
-}
-
-// commit writes the files of a folder of the archive and commits them.
-func (pr *pullRequest) commit(t *testing.T, folder string) {
-	t.Helper()
-	for _, f := range pr.archive.Files {
-		if name, found := strings.CutPrefix(f.Name, folder); found {
-			for name, text := range series(t, name, string(f.Data)) {
-				pr.write(t, name, text)
-			}
-		}
-	}
-	pr.git(t, "add", "--all")
-	pr.git(t, "commit", "--quiet", "--allow-empty", "--message", strings.TrimSuffix(folder, "/"))
-}
-
-var seriesName = regexp.MustCompile(`\{1\.\.(\d+)\}`)
-
-// series is the one file that a name stands for, or all of them.
-func series(t *testing.T, name, text string) map[string]string {
-	t.Helper()
-	of := seriesName.FindStringSubmatch(name)
-	if of == nil {
-		return map[string]string{name: text}
-	}
-	most, err := strconv.Atoi(of[1])
-	if err != nil {
-		t.Fatal(err)
-	}
-	out := make(map[string]string, most)
-	for n := 1; n <= most; n++ {
-		number := fmt.Sprintf("%0*d", len(of[1]), n)
-		out[strings.Replace(name, of[0], number, 1)] = strings.ReplaceAll(text, "{n}", number)
-	}
-	return out
-}
-
-func (pr *pullRequest) write(t *testing.T, name, text string) {
-	t.Helper()
-	file := filepath.Join(pr.dir, filepath.FromSlash(name))
-	if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o700), os.WriteFile(file, []byte(text), 0o600)); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// apply applies the work tree. Where main may be wrong, since it was right before,
-// the live store stays as the last right one left it.
-func (pr *pullRequest) apply(t *testing.T) {
-	t.Helper()
-	out, said, code := pr.mailops(t, "apply", "--yes")
-	if code != exitDone && !(code == exitInvalid && pr.has("earlier/")) {
-		t.Fatalf("apply: exit code %d\n%s%s", code, out, said)
-	}
-}
-
-// byHand does to the live store what users and somebody else did.
-func (pr *pullRequest) byHand(t *testing.T) {
-	t.Helper()
-	live := filepath.Join(pr.dir, pr.where, defaultStore)
-	if text := pr.text("observed.json"); text != "" {
-		var observed map[schema.Address]schema.Observed
-		s, err := sqlite.Open(t.Context(), live, sqlite.Options{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		err = json.Unmarshal([]byte(text), &observed)
-		for address, o := range observed {
-			err = errors.Join(err, s.SetObserved(t.Context(), address, o))
-		}
-		if err := errors.Join(err, s.Close()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if text := pr.text("live.sql"); text != "" {
-		db, err := sqlite3.Open("file:" + live)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := errors.Join(db.Exec("PRAGMA foreign_keys = ON"), db.Exec(text), db.Close()); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
 // shown is the archive with what plan shows of the pull request. The exit code is
 // one for all formats.
 func (pr *pullRequest) shown(t *testing.T) *txtar.Archive {
@@ -279,6 +160,7 @@ func (pr *pullRequest) plan(t *testing.T, format string) (stdout, stderr string,
 			t.Errorf("--format %s prints %q", format, never)
 		}
 	}
+	conforms(t, format, stdout)
 	if n := utf8.RuneCountInString(stdout); format == formatMarkdown && n > preview.MarkdownLimit {
 		t.Errorf("a comment of %d characters, and the limit is %d", n, preview.MarkdownLimit)
 	}
@@ -302,20 +184,6 @@ func (pr *pullRequest) mailopsAt(t *testing.T, at time.Time, args ...string) (st
 	a := &app{in: strings.NewReader(""), out: &out, err: &said, env: map[string]string{"USER": "ana", "MAILOPS_CACHE": "off"}, now: func() time.Time { return at }}
 	code = a.run(t.Context(), append([]string{"-C", filepath.Join(pr.dir, pr.where)}, args...))
 	return out.String(), said.String(), code
-}
-
-// git runs git in the work tree, with none of this machine's settings, so that
-// commits have the same names everywhere.
-func (pr *pullRequest) git(t *testing.T, args ...string) {
-	t.Helper()
-	cmd := exec.CommandContext(t.Context(), "git", args...)
-	cmd.Dir = pr.dir
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + pr.dir, "GIT_CONFIG_GLOBAL=" + os.DevNull, "GIT_CONFIG_NOSYSTEM=1",
-		"GIT_AUTHOR_NAME=Ana", "GIT_AUTHOR_EMAIL=ana@acme.example", "GIT_AUTHOR_DATE=" + previewTime,
-		"GIT_COMMITTER_NAME=Ana", "GIT_COMMITTER_EMAIL=ana@acme.example", "GIT_COMMITTER_DATE=" + previewTime}
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("git %s: %v\n%s", strings.Join(args, " "), err, out)
-	}
 }
 
 // What differs from machine to machine: the version of the program, which a test
@@ -368,7 +236,16 @@ func TestPreviewsShowAll(t *testing.T) {
 			ast.Inspect(f, wanted.says)
 		}
 	}
+	for _, e := range preview.Explanations() {
+		if rule, ok := schema.RuleNamed(e.ID); ok {
+			t.Errorf("%s is an effect and a rule", rule.ID)
+		}
+	}
 	for _, id := range slices.Sorted(maps.Keys(wanted.found)) {
+		_, effect := preview.Explained(id)
+		if _, rule := schema.RuleNamed(id); !effect && !rule {
+			t.Errorf("mailops explain %s knows nothing of it: say in reconcile/preview/effects.go what this effect is", id)
+		}
 		if !shown[id] {
 			t.Errorf("no pull request in testdata/previews shows %s", id)
 		}

@@ -4,32 +4,20 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"time"
-	"unicode/utf8"
 
 	"mailops/reconcile"
+	"mailops/reconcile/preview"
 	"mailops/schema"
 	"mailops/schema/resolve"
-
-	"mailops/reconcile/preview"
 )
 
-// A planView is a plan and what its text form needs beside it.
+// A planView is a preview and what its text form needs beside it.
 type planView struct {
-	*reconcile.Plan
-	name     string // of the organization
-	timezone string // in which times are shown
-	next     *resolve.Transition
-	live     schema.State
-	full     bool
-	instant  bool   // the plan is for an instant that was asked for
-	drift    int    // resources that somebody changed by hand, and the plan leaves alone
-	moved    int    // resources that a later commit of the base has changed
-	base     string // what it is compared with; "": all that is asked for
+	*preview.View
+	timezone string              // in which times are shown
+	next     *resolve.Transition // of a plan of all that is asked for
+	instant  bool                // the plan is for an instant that was asked for
 }
-
-// zone is the time zone in which times are shown.
-func (v *planView) zone() *time.Location { return zoneOf(v.timezone) }
 
 // The colours of the terminal, by meaning.
 const (
@@ -66,10 +54,7 @@ func (a *app) printPlan(v planView) {
 	a.printHead(v)
 	if len(v.Changes) > 0 {
 		fmt.Fprintf(a.out, "\n%s\n", a.paint(a.out, bold, "Changes"))
-		width := pathWidth(v.Changes, v.full)
-		for i := range v.Changes {
-			a.printChange(v, &v.Changes[i], width)
-		}
+		a.printChanges(v)
 	}
 	a.printTail(v)
 }
@@ -81,12 +66,12 @@ func (a *app) printHead(v planView) {
 		fmt.Fprintf(w, "%s\n", a.paint(w, bold, fmt.Sprintf("Plan to undo run %d on %s", v.Undoes, v.Store)))
 	} else {
 		since := ""
-		if v.base != "" {
-			since = ", compared with " + v.base
+		if v.Base != "" {
+			since = ", compared with " + v.Base
 		}
-		fmt.Fprintf(w, "%s\n", a.paint(w, bold, fmt.Sprintf("Plan for %s on %s%s", v.name, v.Store, since)))
+		fmt.Fprintf(w, "%s\n", a.paint(w, bold, fmt.Sprintf("Plan for %s on %s%s", v.Organization, v.Store, since)))
 	}
-	a.printEffects(v.Effects, len(v.Refusals()) > 0)
+	a.printEffects(v, len(v.Refusals()) > 0)
 }
 
 // printTail says what the rules find, and sums a plan up.
@@ -101,29 +86,47 @@ func (a *app) printTail(v planView) {
 	if len(v.Recorded) > 0 {
 		fmt.Fprintf(w, "Recorded, not enforced by this store: %s.\n", strings.Join(v.Recorded, ", "))
 	}
-	if v.drift > 0 {
-		fmt.Fprintf(w, "Drift stays as it is: %s. mailops drift shows it.\n", count(v.drift, "resource"))
-	}
-	if v.moved > 0 {
-		fmt.Fprintf(w, "The base has moved on since, and the live store with it: %s. This leaves that as it is.\n", count(v.moved, "resource"))
-	}
 	if v.instant {
 		fmt.Fprintf(w, "This is what is wanted at %s.\n", shown(v.At, v.timezone))
 	}
-	if len(v.live) == 0 && v.Summary.Create > 0 {
+	if len(v.Before) == 0 && v.Summary.Create > 0 {
 		fmt.Fprintln(w, "The live store is empty.")
 	}
 	if v.next != nil {
 		fmt.Fprintf(w, "Next change by itself: %s, %s: %s.\n", shown(v.next.At, v.timezone), v.next.User, v.next.Reason)
 	}
+	a.printBeside(v)
+}
+
+// printBeside says what a plan leaves as it is, where it is of a pull request.
+func (a *app) printBeside(v planView) {
+	if v.Base == "" {
+		return
+	}
+	const most = 20 // lines of each
+	list := func(title string, n int, line func(i int) string, rest string) {
+		if n > 0 {
+			fmt.Fprintf(a.out, "\n%s\n", a.paint(a.out, bold, title))
+		}
+		for i := range min(n, most) {
+			fmt.Fprintln(a.out, " ", line(i))
+		}
+		if n > most {
+			fmt.Fprintf(a.out, "  and %s more%s\n", preview.Number(n-most), rest)
+		}
+	}
+	moved := v.MovedOn()
+	list(preview.MovedTitle, len(moved), func(i int) string { return moved[i].Who + ": " + moved[i].What }, "")
+	drift := v.Drifted()
+	list(preview.DriftTitle, len(drift), func(i int) string { return drift[i].Who + ": " + drift[i].What }, ": mailops drift shows them")
 }
 
 func (v *planView) summary() string {
-	if v.base != "" && len(v.Changes) == 0 {
+	if v.Base != "" && len(v.Changes) == 0 {
 		if len(v.Later) > 0 {
-			return "Nothing to do now: what was asked for since " + v.base + " changes things later, by themselves."
+			return "Nothing to do now: what was asked for since " + v.Base + " changes things later, by themselves."
 		}
-		return "Nothing to do: nothing was asked for since " + v.base + "."
+		return "Nothing to do: nothing was asked for since " + v.Base + "."
 	}
 	return summary(v.Plan)
 }
@@ -147,7 +150,13 @@ var marks = map[reconcile.Severity]struct{ mark, colour string }{
 	reconcile.Refuse:  {"✗", red},
 }
 
-func (a *app) printEffects(effects []reconcile.Effect, refused bool) {
+// printEffects says what a plan means to people: to many alike in one line, unless
+// all is asked for.
+func (a *app) printEffects(v planView, refused bool) {
+	effects := v.Effects
+	if !v.Full {
+		effects = preview.Gather(effects)
+	}
 	if len(effects) == 0 {
 		return
 	}
@@ -176,190 +185,5 @@ func (a *app) printFindings(w io.Writer, findings []reconcile.Finding) {
 			note = "\n      nothing lifts this: change the declarations, or leave the resource out with --exclude"
 		}
 		fmt.Fprintf(w, "  %s %s: %s%s\n", a.paint(w, m.colour, m.mark), f.Rule, preview.Plain(f.Text), note)
-	}
-}
-
-// pathWidth is how wide the column of field paths is: of updates, or in full.
-func pathWidth(changes []reconcile.Change, full bool) int {
-	width := 0
-	for _, c := range changes {
-		for _, f := range c.Fields {
-			if full || c.Op == reconcile.OpUpdate {
-				width = max(width, len(f.Path))
-			}
-		}
-	}
-	return width
-}
-
-var ops = map[reconcile.Op]struct{ mark, colour, past string }{
-	reconcile.OpCreate: {"+", green, "created"},
-	reconcile.OpUpdate: {"~", yellow, "updated"},
-	reconcile.OpDelete: {"-", red, "deleted"},
-}
-
-func (a *app) printChange(v planView, c *reconcile.Change, width int) {
-	op := ops[c.Op]
-	fmt.Fprintf(a.out, "  %s %s\n", a.paint(a.out, op.colour, op.mark), preview.Plain(headline(v, c)))
-	if c.Op != reconcile.OpUpdate && !v.full {
-		return
-	}
-	values := make([]string, len(c.Fields))
-	valueWidth := 0
-	for i, f := range c.Fields {
-		values[i] = sides(c.Op, f, v.zone())
-		if n := utf8.RuneCountInString(values[i]); n <= narrow {
-			valueWidth = max(valueWidth, n)
-		}
-	}
-	for i, f := range c.Fields {
-		line := fmt.Sprintf("      %s %s  %s%s", a.paint(a.out, op.colour, op.mark), pad(f.Path, width), pad(values[i], valueWidth), a.origin(f.Origin))
-		fmt.Fprintln(a.out, strings.TrimRight(line, " "))
-	}
-}
-
-// narrow is the width, in characters, up to which values stand in a column.
-const narrow = 32
-
-// sides prints what a field was and will be; only the one of them that there is
-// when the resource comes or goes.
-func sides(op reconcile.Op, f reconcile.FieldChange, zone *time.Location) string {
-	before, after := preview.SidesIn(zone, f)
-	switch {
-	case op == reconcile.OpCreate:
-		return after
-	case op == reconcile.OpDelete:
-		return before
-	case utf8.RuneCountInString(before) > narrow:
-		return before + "\n          → " + after
-	}
-	return before + " → " + after
-}
-
-// origin says which line set a value.
-func (a *app) origin(o *schema.Origin) string {
-	if o == nil {
-		return ""
-	}
-	at := fmt.Sprintf("%s:%d", o.File, o.Line)
-	if o.Via == "default" { // of the law, which is in no file that a reader has
-		at = "(default)"
-	} else if o.Via != "" {
-		at += " (" + o.Via + ")"
-	}
-	return "   " + a.paint(a.out, dim, at)
-}
-
-// headline names the resource, and says of one that comes or goes what it is.
-func headline(v planView, c *reconcile.Change) string {
-	name := c.Name
-	if u, ok := v.live.Find(c.Key).(*schema.User); ok && u.Name != "" {
-		name += "  " + u.Name
-	}
-	if f := c.Field("name"); f != nil && f.After != "" && c.Op == reconcile.OpCreate {
-		name += "  " + f.After.Text()
-	}
-	noun := map[schema.Kind]string{schema.KindDomain: "domain", schema.KindUser: "user", schema.KindAlias: "alias", schema.KindList: "list"}[c.Kind]
-	switch c.Op {
-	case reconcile.OpCreate:
-		return fmt.Sprintf("%s: %s created%s", name, noun, digest(c))
-	case reconcile.OpDelete:
-		return fmt.Sprintf("%s: %s deleted", name, noun)
-	}
-	if c.Kind == schema.KindUser {
-		return name
-	}
-	return name + "  " + noun
-}
-
-// digest says in a few words what a created resource is like.
-func digest(c *reconcile.Change) string {
-	var words []string
-	add := func(path, format string) {
-		if f := c.Field(path); f != nil {
-			words = append(words, fmt.Sprintf(format, f.After.Text()))
-		}
-	}
-	add("to", "to %s")
-	add("posting", "posting by %s")
-	if f := c.Field("members"); f != nil {
-		words = append(words, count(len(f.After.Strings()), "member"))
-	}
-	if c.Kind == schema.KindUser {
-		words = append(words, userWords(c)...)
-	}
-	add("catchAll", "catch-all to %s")
-	if c.From != "" {
-		words = append(words, "takes over the mailbox of "+string(c.From))
-	}
-	if len(words) == 0 {
-		return ""
-	}
-	return " (" + strings.Join(words, ", ") + ")"
-}
-
-// userWords are what an administrator asks first about a new user: what it
-// costs, how they get in, and what is unusual.
-func userWords(c *reconcile.Change) []string {
-	after := func(path string) string {
-		if f := c.Field(path); f != nil {
-			return f.After.Text()
-		}
-		return ""
-	}
-	words := []string{after("accountType")}
-	if q := after("quota"); q != schema.Unlimited.String() {
-		words = append(words, q)
-	}
-	for _, unusual := range []struct{ path, usual string }{{"role", schema.RoleMember}, {"status", schema.StatusActive}} {
-		if v := after(unusual.path); v != unusual.usual {
-			words = append(words, v)
-		}
-	}
-	for _, way := range []struct{ path, word string }{
-		{"mailboxActions.imap", "IMAP"}, {"mailboxActions.pop", "POP"}, {"mailboxActions.activeSync", "ActiveSync"},
-	} {
-		if after(way.path) == "on" {
-			words = append(words, way.word)
-		}
-	}
-	if after("lock.mailAddOn") == schema.Locked {
-		words = append(words, "mail add-on locked")
-	}
-	return words
-}
-
-// progress says on a terminal what takes longer than a second; the function
-// that it returns takes the line back.
-func (a *app) progress(doing string) (done func()) {
-	if !terminal(a.err) {
-		return func() {}
-	}
-	start := time.Now()
-	stop := make(chan struct{})
-	stopped := make(chan struct{})
-	go func() {
-		defer close(stopped)
-		tick := time.NewTicker(time.Second)
-		defer tick.Stop()
-		for {
-			select {
-			case <-tick.C:
-				fmt.Fprintf(a.err, "\r\x1b[K%s … %ds", doing, int(time.Since(start).Seconds()))
-			case <-stop:
-				if time.Since(start) >= time.Second {
-					fmt.Fprint(a.err, "\r\x1b[K")
-				}
-				return
-			}
-		}
-	}()
-	return func() {
-		select {
-		case <-stop:
-		default:
-			close(stop)
-			<-stopped
-		}
 	}
 }

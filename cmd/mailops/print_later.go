@@ -9,8 +9,7 @@ import (
 // printLater shows what happens by itself, with no commit: what a pull request
 // brings about, and what it calls off.
 func (a *app) printLater(v planView) {
-	view := preview.View{Plan: v.Plan, Location: v.zone(), Before: v.live}
-	for _, t := range view.Times() {
+	for _, t := range v.Times() {
 		fmt.Fprintf(a.out, "\n%s\n", a.paint(a.out, bold, t.Title))
 		for _, e := range t.Events {
 			place := ""

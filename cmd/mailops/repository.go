@@ -67,6 +67,9 @@ func (a *app) declarations(ctx context.Context) (*schema.Declarations, schema.Pr
 // load reads declarations out of a file system, which messages call place.
 func (a *app) load(ctx context.Context, fsys fs.FS, place string) (*schema.Declarations, schema.Problems, error) {
 	if _, err := fs.Stat(fsys, load.Root); errors.Is(err, fs.ErrNotExist) {
+		if a.rev != "" {
+			return nil, nil, undeclared(a.rev)
+		}
 		return nil, nil, fmt.Errorf("%w: there is no %s in %s: %w", errRepository, load.Root, place, fs.ErrNotExist)
 	}
 	decls, problems, err := load.FS(ctx, fsys)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -132,9 +133,13 @@ func (a *app) since(ctx context.Context, base string, p *planned) error {
 	before := *a
 	before.rev, before.commit = from.Commit, nil
 	_, was, err := before.want(ctx)
+	if problems := (schema.Problems)(nil); errors.As(err, &problems) {
+		p.base = wrongBase(base + " (" + from.Commit[:12] + ")")
+		return nil
+	}
 	if err != nil {
 		return fmt.Errorf("--base %s: %w", base, err)
 	}
-	p.base, p.was = base+" ("+from.Commit[:12]+")", was
+	p.base, p.from, p.was = base+" ("+from.Commit[:12]+")", from.Commit, was
 	return nil
 }

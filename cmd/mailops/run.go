@@ -82,6 +82,9 @@ type usageError struct {
 	misspelling bool
 }
 
+// Unwrap returns what is wrong with the usage.
+func (e usageError) Unwrap() error { return e.error }
+
 func usage(format string, args ...any) error { return usageError{error: fmt.Errorf(format, args...)} }
 
 var (
@@ -217,6 +220,10 @@ func hintFor(err error) string {
 		return "plan again from the declarations that hold it"
 	case errors.Is(err, errRepository) && errors.Is(err, fs.ErrNotExist):
 		return "go to the folder of mailops.yaml, or name it with -C; `mailops init DIR` makes a new one"
+	case errors.Is(err, git.ErrShallow):
+		return "fetch all of it: git fetch --unshallow; in a workflow, check out with fetch-depth: 0"
+	case errors.Is(err, git.ErrUnrelated):
+		return "name the branch that the pull request is to be merged into"
 	case errors.As(err, &wrong) && wrong.misspelling:
 		return "mailops help lists the verbs; mailops VERB --help the flags of one"
 	}

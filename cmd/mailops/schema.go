@@ -8,28 +8,39 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"mailops/reconcile/preview"
 	"mailops/schema"
 	"mailops/schema/load"
 )
 
 func (a *app) schemaCommand() *cobra.Command {
-	cmd := verb("schema [json | cue]", "Print the law: as JSON Schema for editors, or as CUE",
-		"schema json prints a JSON Schema (draft 2020-12) of the declarations, for editors.\nschema cue prints the CUE law, for cue vet.",
+	cmd := verb("schema [json | cue | plan]", "Print the law, or the schema of plans",
+		"schema json prints a JSON Schema (draft 2020-12) of the declarations, for editors.\nschema cue prints the CUE law, for cue vet.\nschema plan prints the JSON Schema of what plan --format json prints.",
 		cobra.MaximumNArgs(1), func(_ *cobra.Command, args []string) error {
-			if len(args) == 0 || args[0] == "json" {
-				text, err := load.JSONSchema()
-				if err == nil {
-					_, err = a.out.Write(text)
-				}
-				return err
+			if len(args) == 0 {
+				args = []string{"json"}
 			}
-			if args[0] != "cue" {
-				return usage("schema %s: want json or cue", args[0])
-			}
-			return a.printLaw()
+			return a.printSchema(args[0])
 		})
-	cmd.ValidArgs = []string{"json", "cue"}
+	cmd.ValidArgs = []string{"json", "cue", "plan"}
 	return cmd
+}
+
+func (a *app) printSchema(of string) error {
+	text, err := preview.PlanSchema, error(nil)
+	switch of {
+	case "plan":
+	case "json":
+		text, err = load.JSONSchema()
+	case "cue":
+		return a.printLaw()
+	default:
+		return usage("schema %s: want json, cue or plan", of)
+	}
+	if err == nil {
+		_, err = a.out.Write(text)
+	}
+	return err
 }
 
 // printLaw prints the files of the law one after another, as one CUE file.

@@ -4,7 +4,6 @@ import (
 	_ "embed"
 	"html/template"
 	"io"
-	"strings"
 )
 
 //go:embed page.html
@@ -13,7 +12,8 @@ var page string
 // HTML writes a preview as one page that needs nothing else: no script, no font,
 // no address.
 func HTML(w io.Writer, v *View) error {
-	t, err := template.New("preview").Funcs(template.FuncMap{"number": Number, "lower": strings.ToLower, "plain": Plain}).Parse(page)
+	t, err := template.New("preview").Funcs(template.FuncMap{"number": Number, "plain": Plain,
+		"drift": func() string { return DriftTitle }, "moved": func() string { return MovedTitle }}).Parse(page)
 	if err != nil {
 		return err
 	}

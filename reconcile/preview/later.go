@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"mailops/reconcile"
-	"mailops/schema"
 )
 
 // Times are what happens by itself in a while.
@@ -63,18 +62,19 @@ func alikeLater(all []reconcile.Later) [][]reconcile.Later {
 
 func (v *View) event(alike []reconcile.Later) Event {
 	first := alike[0]
-	who := v.who(&reconcile.Change{Key: first.Key})
+	who := v.who(first.Key)
 	if len(alike) > 1 {
-		keys := make([]schema.Key, len(alike))
+		names := make([]string, len(alike))
 		for i, l := range alike {
-			keys[i] = l.Key
+			names[i] = l.Name
 		}
-		who = together(keys) + " (" + firstOf(keys) + ")"
+		words := kindWords[first.Kind]
+		who = many(len(alike), words[0], words[1]) + " (" + firstOf(names) + ")"
 	}
-	out := Event{When: v.when(first.At), Text: Plain(fmt.Sprintf("%s: %s: %s", who, first.Reason, v.fieldsText(first.Fields))), Place: place(first.Origin)}
+	out := Event{When: v.when(first.At), Text: Plain(fmt.Sprintf("%s: %s: %s", who, first.Reason, v.fieldsText(first.Fields))), Place: place(first.Origin, v.Folder)}
 	var effects []reconcile.Effect
 	for _, l := range alike {
-		if place(l.Origin) != out.Place {
+		if place(l.Origin, v.Folder) != out.Place {
 			out.Place = ""
 		}
 		for _, e := range l.Effects {
@@ -82,7 +82,7 @@ func (v *View) event(alike []reconcile.Later) Event {
 			effects = append(effects, e)
 		}
 	}
-	out.Effects = gather(effects)
+	out.Effects = Gather(effects)
 	return out
 }
 
@@ -174,7 +174,7 @@ func timeSections(all []Times) []section {
 func laterNotes(p *reconcile.Plan) []Note {
 	var out []Note
 	for _, l := range p.Later {
-		for _, e := range gather(l.Effects) {
+		for _, e := range Gather(l.Effects) {
 			if e.Severity != reconcile.Info {
 				text := fmt.Sprintf("at %s, by itself (%s): %s", l.At.Format("2006-01-02 15:04 MST"), l.Reason, e.Text)
 				out = append(out, Note{LevelWarning, e.ID, posOf(l.Origin), Plain(text), ""})

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html"
 	"io"
+	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -28,7 +29,7 @@ func Markdown(w io.Writer, v *View, limit int) error {
 	m.table(&r)
 	footer := m.footer(&r)
 	m.left -= utf8.RuneCountInString(footer)
-	sections := m.sections(&r)
+	sections := slices.DeleteFunc(m.sections(&r), func(s section) bool { return len(s.blocks) == 0 })
 	for i, s := range sections {
 		m.section(s, len(sections)-i-1)
 	}
@@ -65,8 +66,9 @@ const spare = 300
 
 // section writes what there is room for.
 func (m *markdown) section(s section, toCome int) {
-	if len(s.blocks) == 0 {
-		return
+	floor := spare * (toCome + 1)
+	if toCome > 0 {
+		floor = max(floor, m.left/3) // what comes later is not crowded out
 	}
 	m.line("")
 	open, end := "#### "+s.heading, ""
@@ -78,7 +80,7 @@ func (m *markdown) section(s section, toCome int) {
 		m.line("")
 	}
 	for i, block := range s.blocks {
-		if utf8.RuneCountInString(block)+1 > m.left-spare*(toCome+1) {
+		if utf8.RuneCountInString(block)+1 > m.left-floor {
 			n := len(s.blocks) - i
 			m.line("\n**Left out for length: %s.**", many(n, s.one, s.more))
 			break
@@ -127,7 +129,7 @@ func (m *markdown) sections(r *report) []section {
 	for _, route := range r.Routes {
 		routes.blocks = append(routes.blocks, "- "+Escape(cutWords(route.String())))
 	}
-	drift := section{heading: fmt.Sprintf("Drift: what somebody changed by hand, and this does not touch (%s)", Number(len(r.Drift))), one: "resource", more: "resources", folded: true}
+	drift := section{heading: fmt.Sprintf(DriftTitle+" (%s)", Number(len(r.Drift))), one: "resource", more: "resources", folded: true}
 	for _, d := range r.Drift {
 		drift.blocks = append(drift.blocks, fmt.Sprintf("- %s: %s", Escape(d.Who), Escape(d.What)))
 	}
@@ -139,7 +141,7 @@ func findingLines(findings []finding) []string {
 	for _, f := range findings {
 		line := bullet("`"+f.Rule+"`: "+Escape(f.Text), f.Place)
 		if f.Lift != "" {
-			line += "\n  `" + f.Lift + "` lifts this for one plan"
+			line += "<br>`" + f.Lift + "` lifts this for one plan"
 		}
 		out = append(out, line)
 	}
@@ -159,7 +161,7 @@ func code(text string) string {
 }
 
 // groupBlock is a group, folded.
-func groupBlock(g group) string {
+func groupBlock(g Group) string {
 	const (
 		named  = 50 // of a group
 		fields = 40
@@ -169,18 +171,23 @@ func groupBlock(g group) string {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "<details><summary>%s</summary>\n\n", inHTML(g.Title))
-	if len(g.Fields) > 0 {
-		b.WriteString("| field | before | after | set in |\n|---|---|---|---|\n")
-	}
-	for i, f := range g.Fields {
-		if i == fields {
-			fmt.Fprintf(&b, "| and %s more | | | |\n", many(len(g.Fields)-i, "field", "fields"))
+	for i, cells := range g.Table() {
+		if i > fields {
+			fmt.Fprintf(&b, "| and %s%s\n", many(len(g.Fields)-fields, "more field", "more fields"), strings.Repeat(" |", len(cells)))
 			break
 		}
-		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", Escape(f.Path), Escape(cutWords(f.Before)), Escape(cutWords(f.After)), Escape(f.Place))
+		for j := range cells {
+			cells[j] = Escape(cutWords(cells[j]))
+		}
+		fmt.Fprintf(&b, "| %s |\n", strings.Join(cells, " | "))
+		if i == 0 {
+			fmt.Fprintf(&b, "|%s\n", strings.Repeat("---|", len(cells)))
+		}
 	}
 	if len(g.Who) > 1 {
-		b.WriteString("\n")
+		if len(g.Fields) > 0 {
+			b.WriteString("\n")
+		}
 		for i, who := range g.Who {
 			if i == named {
 				fmt.Fprintf(&b, "- and %s more\n", Number(len(g.Who)-i))

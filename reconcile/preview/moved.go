@@ -7,9 +7,9 @@ import (
 	"mailops/reconcile"
 )
 
-// moved is what a later commit of the base did: live is as that asks.
-func (v *View) moved() []drifted {
-	var out []drifted
+// MovedOn is what a later commit of the base did: live is as that asks.
+func (v *View) MovedOn() []Drifted {
+	var out []Drifted
 	for i := range v.Moved {
 		h := &v.Moved[i]
 		var what []string
@@ -23,14 +23,14 @@ func (v *View) moved() []drifted {
 		case reconcile.OpDelete:
 			what = []string{"new"}
 		}
-		out = append(out, drifted{v.who(&h.Change), strings.Join(what, "; "), string(h.Why)})
+		out = append(out, Drifted{v.who(h.Key), strings.Join(what, "; ")})
 	}
 	return out
 }
 
 // movedSection is the part of a comment on it.
-func movedSection(moved []drifted) section {
-	out := section{heading: fmt.Sprintf("The base has moved on since: what it did, and this leaves as it is (%s)", Number(len(moved))), one: "resource", more: "resources", folded: true}
+func movedSection(moved []Drifted) section {
+	out := section{heading: fmt.Sprintf(MovedTitle+" (%s)", Number(len(moved))), one: "resource", more: "resources", folded: true}
 	for _, m := range moved {
 		out.blocks = append(out.blocks, fmt.Sprintf("- %s: %s", Escape(m.Who), Escape(cutWords(m.What))))
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"mailops/reconcile"
 	"mailops/schema"
@@ -28,12 +29,16 @@ const (
 	LevelNote    Level = "note"
 )
 
-// ProblemNotes are the notes of mistakes in declarations.
-func ProblemNotes(problems schema.Problems) []Note {
+// ProblemNotes are the notes of mistakes in declarations, which lie in a folder of
+// their repository.
+func ProblemNotes(problems schema.Problems, folder string) []Note {
 	out := make([]Note, len(problems))
 	for i, p := range problems {
 		text := p.Message
-		if p.Name != "" {
+		switch {
+		case p.Also.File != "":
+			text = fmt.Sprintf("%s is declared twice: here, and at %s", p.Name, place(&schema.Origin{Pos: p.Also}, folder))
+		case p.Name != "" && !strings.HasPrefix(text, p.Name+" "):
 			text = p.Name + ": " + text
 		}
 		out[i] = Note{LevelError, p.Rule, p.Pos, Plain(text), Plain(p.Hint)}
@@ -62,13 +67,14 @@ func PlanNotes(p *reconcile.Plan) []Note {
 		out = append(out, n)
 	}
 	for _, e := range gather(p.Effects) {
-		switch e.Severity {
-		case reconcile.Severe:
-			// What is severe may be meant: an error would fail the check.
-			out = append(out, Note{LevelWarning, e.ID, posOf(e.Origin), Plain(e.Text), before(e.Origin)})
-		case reconcile.Warning:
-			out = append(out, Note{LevelWarning, e.ID, posOf(e.Origin), Plain(e.Text), before(e.Origin)})
+		if e.Severity == reconcile.Info {
+			continue
 		}
+		n := Note{LevelWarning, e.ID, posOf(e.Origin), Plain(e.Text), ""} // what is severe may be meant: an error would fail the check
+		if e.files <= 1 {
+			n.Hint = before(e.Origin)
+		}
+		out = append(out, n)
 	}
 	return ordered(append(out, laterNotes(p)...))
 }
@@ -86,7 +92,7 @@ func before(o *schema.Origin) string {
 	if o == nil || o.Via != reconcile.ViaBefore {
 		return ""
 	}
-	return place(o)
+	return place(o, "")
 }
 
 // ordered puts the loudest first, and those of a level in the order of files.

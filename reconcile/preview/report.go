@@ -3,6 +3,8 @@ package preview
 import (
 	"cmp"
 	"fmt"
+	"path"
+	"slices"
 	"strings"
 	"time"
 
@@ -15,7 +17,9 @@ type View struct {
 	*reconcile.Plan
 	Organization string           // its name
 	Location     *time.Location   // in which times are shown; nil is UTC
+	Folder       string           // where the declarations lie in their repository
 	Base         string           // what it is compared with, as people say it; "": all that is asked for
+	BaseCommit   string           // the same as its commit; "" when nothing can be compared with it
 	Before       schema.State     // live
 	After        schema.State     // as the plan leaves it
 	Failure      string           // why there is no preview at all
@@ -29,6 +33,12 @@ type View struct {
 // Ahead is how far a preview looks: design §5.
 const Ahead = 14 * 24 * time.Hour
 
+// The titles of what is no change of the plan.
+const (
+	DriftTitle = "Drift: what somebody changed by hand, and this leaves as it is"
+	MovedTitle = "The base has moved on since: what it did, and this leaves as it is"
+)
+
 // A report is what every format of a preview says, in the order in which it says
 // it.
 type report struct {
@@ -37,9 +47,9 @@ type report struct {
 	Refusals        []finding
 	Notices         []finding
 	Effects         []effects
-	Groups          []group
+	Groups          []Group
 	Routes          []reconcile.RouteChange
-	Drift, Moved    []drifted
+	Drift, Moved    []Drifted
 	Times           []Times
 	Facts           []fact
 }
@@ -63,16 +73,9 @@ type effects struct {
 
 type effect struct{ Text, Place string }
 
-// A group is all the resources to which the same happens.
-type group struct {
-	Title  string
-	Fields []field
-	Who    []string
-}
-
-type field struct{ Path, Before, After, Place string }
-
-type drifted struct{ Who, What, Does string }
+// A Drifted is a resource that the live store has otherwise than it is declared,
+// and how.
+type Drifted struct{ Who, What string }
 
 type fact struct{ Name, Text string }
 
@@ -89,13 +92,14 @@ func (v *View) report() report {
 	r := report{Title: "mailops: " + cmp.Or(Plain(v.Organization), "preview"), Routes: v.Routes, Counts: v.counts()}
 	if v.Failure != "" {
 		r.Headline = "Refused. The preview could not be made: " + Plain(v.Failure)
+		r.Facts = v.facts()
 		return r
 	}
 	if len(v.Problems) > 0 {
 		return v.wrong(r)
 	}
 	for _, f := range v.Findings {
-		one := finding{f.Rule, Plain(f.Text), "", place(f.Origin)}
+		one := finding{f.Rule, Plain(f.Text), "", place(f.Origin, v.Folder)}
 		if f.Lifted {
 			one.Text += " (lifted for this plan)"
 		}
@@ -112,36 +116,42 @@ func (v *View) report() report {
 	for _, s := range severities {
 		for _, e := range told {
 			if e.Severity == s.Severity {
-				s.Lines = append(s.Lines, effect{Plain(e.Text), place(e.Origin)})
+				s.Lines = append(s.Lines, effect{Plain(e.Text), e.where(v.Folder)})
 			}
 		}
 		if len(s.Lines) > 0 {
 			r.Effects = append(r.Effects, s)
 		}
 	}
-	r.Groups, r.Drift, r.Moved, r.Times = v.groups(), drift(v.Drift, v.Location), v.moved(), v.Times()
+	r.Groups, r.Drift, r.Moved, r.Times = v.Groups(), v.Drifted(), v.MovedOn(), v.Times()
 	r.Headline, r.Facts = v.headline(&r), v.facts()
 	return r
 }
 
 // wrong says what is wrong with declarations that cannot be planned.
 func (v *View) wrong(r report) report {
+	r.Facts = v.facts()
 	r.Headline = "Refused. The declarations are wrong: " + many(len(v.Problems), "problem", "problems") + ". Nothing is planned."
-	for _, n := range ProblemNotes(v.Problems) {
-		r.Refusals = append(r.Refusals, finding{n.Rule, n.said(), "", fmt.Sprintf("%s:%d", n.Pos.File, n.Pos.Line)})
+	for _, n := range ProblemNotes(v.Problems, v.Folder) {
+		r.Refusals = append(r.Refusals, finding{n.Rule, n.said(), "", place(&schema.Origin{Pos: n.Pos}, v.Folder)})
 	}
 	return r
 }
 
-// place is the line that an origin names; what nobody declared has none.
-func place(o *schema.Origin) string {
-	switch {
-	case o == nil || o.File == "" || o.Via == "default":
+// place is the line that an origin names, as their repository knows it, where the
+// declarations lie in a folder; what nobody declared has none.
+func place(o *schema.Origin, folder string) string {
+	if o == nil || o.File == "" || o.Via == "default" {
 		return ""
-	case o.Via == reconcile.ViaBefore:
-		return Plain(fmt.Sprintf("%s:%d %s", o.File, o.Line, o.Via))
 	}
-	return Plain(fmt.Sprintf("%s:%d", o.File, o.Line))
+	at := path.Join(folder, o.File)
+	if o.Line > 0 {
+		at = fmt.Sprintf("%s:%d", at, o.Line)
+	}
+	if o.Via == reconcile.ViaBefore {
+		at += " " + o.Via
+	}
+	return Plain(at)
 }
 
 // counts sums up by kind.
@@ -220,17 +230,14 @@ func (r *report) acts(add, change, remove string) []string {
 }
 
 func (v *View) facts() []fact {
-	out := []fact{{"plan", v.Approval}, {"declarations", v.Revision}}
-	if v.Base != "" {
-		out = append(out, fact{"compared with", v.Base})
-	}
-	out = append(out, fact{"live store", v.Store})
+	out := []fact{{"plan", v.Approval}, {"declarations", v.Revision}, {"compared with", v.Base}, {"live store", v.Store}}
 	if !v.Snapshot.IsZero() {
 		out = append(out, fact{"as it was at", v.when(v.Snapshot)})
 	}
 	if len(v.Recorded) > 0 {
 		out = append(out, fact{"recorded, not enforced by this store", strings.Join(v.Recorded, ", ")})
 	}
+	out = slices.DeleteFunc(out, func(f fact) bool { return f.Text == "" })
 	for i := range out {
 		out[i].Text = Plain(out[i].Text)
 	}
@@ -242,15 +249,15 @@ func (v *View) when(t time.Time) string {
 	return t.In(at).Format("2006-01-02 15:04 MST")
 }
 
-// drift is what the live store has that no commit made.
-func drift(held []reconcile.Held, zone *time.Location) []drifted {
-	var out []drifted
-	for i := range held {
-		d := &held[i]
+// Drifted is what the live store has that no commit made.
+func (v *View) Drifted() []Drifted {
+	var out []Drifted
+	for i := range v.Drift {
+		d := &v.Drift[i]
 		var what []string
 		for _, f := range d.Fields {
-			before, after := SidesIn(zone, f)
-			what = append(what, fmt.Sprintf("%s is %s, declared is %s", f.Path, before, after))
+			before, after := SidesIn(v.Location, f)
+			what = append(what, fmt.Sprintf("%s is %s, and %s is declared", f.Path, before, after))
 		}
 		switch d.Op {
 		case reconcile.OpCreate:
@@ -258,33 +265,11 @@ func drift(held []reconcile.Held, zone *time.Location) []drifted {
 		case reconcile.OpDelete:
 			what = []string{"is in the live store, and not declared"}
 		}
-		out = append(out, drifted{Plain(d.Key.String()), strings.Join(what, "; "), string(d.Why)})
+		who := v.who(d.Key)
+		if d.Kind != schema.KindUser {
+			who += " (" + kindWords[d.Kind][0] + ")"
+		}
+		out = append(out, Drifted{who, strings.Join(what, "; ")})
 	}
 	return out
-}
-
-// many is a number of things.
-func many(n int, one, more string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return Number(n) + " " + more
-}
-
-// Number prints a number with commas between thousands.
-func Number(n int) string {
-	s := fmt.Sprint(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
-
-// and joins words as a sentence does.
-func and(words []string) string {
-	if len(words) < 2 {
-		return strings.Join(words, "")
-	}
-	last := len(words) - 1
-	return strings.Join(words[:last], ", ") + " and " + words[last]
 }

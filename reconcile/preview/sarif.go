@@ -36,8 +36,9 @@ type (
 		Rules   []sarifRule `json:"rules"`
 	}
 	sarifRule struct {
-		ID   string     `json:"id"`
-		Full *sarifText `json:"fullDescription,omitempty"`
+		ID    string     `json:"id"`
+		Short *sarifText `json:"shortDescription,omitempty"`
+		Full  *sarifText `json:"fullDescription,omitempty"`
 	}
 	sarifText struct {
 		Text string `json:"text"`
@@ -77,8 +78,8 @@ func SARIF(w io.Writer, notes []Note, version, folder string) error {
 	run := sarifRun{Tool: sarifTool{sarifDriver{Name: "mailops", Version: version, Rules: make([]sarifRule, len(ids))}}, Results: []sarifResult{}}
 	for i, id := range ids {
 		run.Tool.Driver.Rules[i] = sarifRule{ID: id}
-		if rule, ok := schema.RuleNamed(id); ok {
-			run.Tool.Driver.Rules[i].Full = &sarifText{rule.Purpose}
+		if short, full := described(id); full != "" {
+			run.Tool.Driver.Rules[i].Short, run.Tool.Driver.Rules[i].Full = &sarifText{short}, &sarifText{full}
 		}
 	}
 	for i, n := range notes {

@@ -68,8 +68,10 @@ func newIndex(all []schema.Declaration) (*index, schema.Problems) {
 		}
 		first, taken := names[d.Name]
 		if taken {
-			problems = append(problems, d.Problem(d.Body.Get(key), key, rule,
-				fmt.Sprintf("%s is declared already, as %s at %s", d.Name, first.Kind, first.ValuePos(first.Body.Get(key))), ""))
+			other := first.ValuePos(first.Body.Get(key))
+			p := d.Problem(d.Body.Get(key), key, rule, fmt.Sprintf("%s is declared already, as %s at %s", d.Name, first.Kind, other), "")
+			p.Also = other
+			problems = append(problems, p)
 			continue
 		}
 		names[d.Name] = d

@@ -29,12 +29,13 @@ func compile(policies []schema.Source, progress func(file string) error) (*judge
 		if err := progress(p.File); err != nil {
 			return nil, s, err
 		}
-		f, err := parser.ParseFile(p.File, p.Text)
+		f, err := parser.ParseFile(p.File, p.Text, parser.ParseComments)
 		if err != nil {
 			s.Problems = append(s.Problems, j.mistakes(err)...)
 			continue
 		}
 		files = append(files, f)
+		j.remarks = append(j.remarks, j.places.remarksOf(f)...)
 	}
 	if err := progress(""); err != nil {
 		return nil, s, err

@@ -17,6 +17,7 @@ type judge struct {
 	definitions map[schema.Kind][]definition
 	labels      map[string]schema.Pos // where top-level fields are written, by the names that they have now
 	first       string                // the first policy file
+	remarks     []remark
 }
 
 // A definition is what one file says of one kind.
@@ -42,10 +43,16 @@ func (j *judge) resource(u unit) (cue.Value, error) {
 // though CUE would take it from the policy.
 func (j *judge) judge(d definition, resource cue.Value) []Violation {
 	both := d.value.Unify(resource)
+	var out []Violation
 	if err := both.Validate(cue.Concrete(true)); err != nil {
-		return j.violations(d, resource, err)
+		out = j.violations(d, resource, err)
+	} else {
+		out = j.missing(d, both, resource, nil)
 	}
-	return j.missing(d, both, resource, nil)
+	for i := range out {
+		out[i].Message = j.remarked(out[i].Policy, out[i].Message)
+	}
+	return out
 }
 
 // missing finds the values that the policy added to the resource. A default of

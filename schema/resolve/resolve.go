@@ -306,10 +306,10 @@ func licences(org *schema.Declaration, l schema.Licences, s schema.State) schema
 		problems = append(problems, org.Problem(org.Body.At(at), at, rule, message, ""))
 	}
 	if l.Basic != nil && basic > *l.Basic {
-		over("basic", "licence-limit", fmt.Sprintf("%d users have a basic account, and the licence is for %d: maximum number of users allowed", basic, *l.Basic))
+		over("basic", "licence-limit", fmt.Sprintf("%d users have a basic account, and the licence is for %d", basic, *l.Basic))
 	}
 	if l.Enhanced != nil && enhanced > *l.Enhanced {
-		over("enhanced", "licence-limit", fmt.Sprintf("%d users have an enhanced account, and the licence is for %d: maximum number of users allowed", enhanced, *l.Enhanced))
+		over("enhanced", "licence-limit", fmt.Sprintf("%d users have an enhanced account, and the licence is for %d", enhanced, *l.Enhanced))
 	}
 	if l.Storage != schema.Unlimited && storage > l.Storage {
 		over("storage", "storage-limit", fmt.Sprintf("the quotas promise %s together, and the licence is for %s", storage, l.Storage))
