@@ -9,7 +9,9 @@ import (
 	"testing"
 	"time"
 
+	"mailops/reconcile"
 	"mailops/reconcile/git"
+	"mailops/schema"
 )
 
 // TestCostOfBase: with the base in the cache, a preview of one user's edit reads
@@ -23,35 +25,48 @@ func TestCostOfBase(t *testing.T) {
 	}
 }
 
+// TestRenamesOfManyFiles: a pull request that moves ten thousand files and changes
+// none of them asks for nothing.
+func TestRenamesOfManyFiles(t *testing.T) {
+	t.Parallel()
+	r := newRepository(t)
+	const users = 10_000
+	for i := range users {
+		r.user(fmt.Sprintf("users/%02d/u%05d.yaml", i%100, i), i, "Somebody")
+	}
+	r.commit("init", "-q", "-b", "main")
+	if err := os.Rename(filepath.Join(r.dir, "users"), filepath.Join(r.dir, "people")); err != nil {
+		t.Fatal(err)
+	}
+	r.commit("checkout", "-q", "-b", "pr")
+	a := r.app()
+	p, err := a.request(t.Context(), "main")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.repo.Close()
+	if len(p.base.State) != users+1 {
+		t.Fatalf("the base asks for %d resources", len(p.base.State))
+	}
+	if changes := reconcile.Diff(p.base.State, p.now.State); len(changes) > 0 {
+		t.Errorf("files that are moved change %d resources, the first %s", len(changes), changes[0].Key)
+	}
+	if got, want := p.now.FileOf(schema.Key{Kind: schema.KindUser, Name: "u7@acme.example"}), "people/07/u00007.yaml"; got != want {
+		t.Errorf("u7 is declared in %s, want %s", got, want)
+	}
+}
+
 // objectsOfPreview counts the objects that are read for a preview of one edit.
 func objectsOfPreview(t *testing.T, users int) int64 {
 	t.Helper()
-	dir := t.TempDir()
-	write := func(name, text string) {
-		file := filepath.Join(dir, name)
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	commit := func(args ...string) {
-		for _, args := range [][]string{args, {"add", "-A"}, {"commit", "-q", "-m", "some"}} {
-			cmd := exec.CommandContext(t.Context(), "git", append([]string{"-C", dir, "-c", "user.name=ana", "-c", "user.email=ana@acme.example"}, args...)...)
-			if said, err := cmd.CombinedOutput(); err != nil {
-				t.Fatalf("git %v: %v: %s", args, err, said)
-			}
-		}
-	}
-	write("mailops.yaml", "apiVersion: mailops/v1\nkind: Organization\nname: Acme\ntimezone: UTC\n---\nkind: Domain\nname: acme.example\n")
+	r := newRepository(t)
 	for i := range users {
-		write(fmt.Sprintf("users/%02d/u%03d.yaml", i%20, i), fmt.Sprintf("kind: User\naddress: u%d@acme.example\nname: User %d\n", i, i))
+		r.user(fmt.Sprintf("users/%02d/u%03d.yaml", i%20, i), i, "User")
 	}
-	commit("init", "-q", "-b", "main")
-	write("users/07/u007.yaml", "kind: User\naddress: u7@acme.example\nname: Somebody\n")
-	commit("checkout", "-q", "-b", "pr")
-	a := &app{out: io.Discard, err: io.Discard, dir: dir, rev: "pr", now: time.Now, env: map[string]string{"MAILOPS_CACHE": filepath.Join(t.TempDir(), "cache")}}
+	r.commit("init", "-q", "-b", "main")
+	r.user("users/07/u007.yaml", 7, "Somebody")
+	r.commit("checkout", "-q", "-b", "pr")
+	a := r.app()
 	ask := func() *git.Repository {
 		r, err := a.request(t.Context(), "main")
 		if err != nil {
@@ -63,4 +78,47 @@ func objectsOfPreview(t *testing.T, users int) int64 {
 	repo := ask()
 	defer repo.Close()
 	return repo.Objects()
+}
+
+// A repository is one of declarations that a test writes.
+type repository struct {
+	*testing.T
+	dir string
+}
+
+func newRepository(t *testing.T) repository {
+	r := repository{t, t.TempDir()}
+	r.write("mailops.yaml", "apiVersion: mailops/v1\nkind: Organization\nname: Acme\ntimezone: UTC\n---\nkind: Domain\nname: acme.example\n")
+	return r
+}
+
+// app plans the branch pr, with a cache of its own.
+func (r repository) app() *app {
+	return &app{out: io.Discard, err: io.Discard, dir: r.dir, rev: "pr", now: time.Now, env: map[string]string{"MAILOPS_CACHE": filepath.Join(r.TempDir(), "cache")}}
+}
+
+func (r repository) user(file string, i int, name string) {
+	r.write(file, fmt.Sprintf("kind: User\naddress: u%d@acme.example\nname: %s\n", i, name))
+}
+
+func (r repository) write(name, text string) {
+	r.Helper()
+	file := filepath.Join(r.dir, name)
+	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+		r.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		r.Fatal(err)
+	}
+}
+
+// commit runs a git command, and commits all that there is then.
+func (r repository) commit(args ...string) {
+	r.Helper()
+	for _, args := range [][]string{args, {"add", "-A"}, {"commit", "-q", "-m", "some"}} {
+		cmd := exec.CommandContext(r.Context(), "git", append([]string{"-C", r.dir, "-c", "user.name=ana", "-c", "user.email=ana@acme.example"}, args...)...)
+		if said, err := cmd.CombinedOutput(); err != nil {
+			r.Fatalf("git %v: %v: %s", args, err, said)
+		}
+	}
 }

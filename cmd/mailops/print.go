@@ -126,7 +126,7 @@ func (v *planView) summary() string {
 		if len(v.Later) > 0 {
 			return "Nothing to do now: what was asked for since " + v.Base + " changes things later, by themselves."
 		}
-		return "Nothing to do: nothing was asked for since " + v.Base + "."
+		return "Nothing to do: what was asked for since " + v.Base + " changes nobody's mail now."
 	}
 	return summary(v.Plan)
 }

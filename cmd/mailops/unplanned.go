@@ -20,7 +20,7 @@ func (a *app) unplanned(ctx context.Context, err error, flags planFlags) error {
 	var problems schema.Problems
 	var wrong usageError
 	switch {
-	case a.format == formatText, errors.As(err, &wrong):
+	case a.format == formatText, errors.As(err, &wrong) && wrong.misspelling:
 		return err
 	case errors.As(err, &problems) && a.format == formatJSON:
 		return errors.Join(a.problemsJSON(problems), said(err))
