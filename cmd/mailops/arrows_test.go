@@ -38,6 +38,7 @@ var arrows = []struct {
 	{"reconcile/postgres/pgtest", nil, "starting servers for tests needs nothing of this module"},
 	{"reconcile/backup", []string{"schema", "reconcile"}, "copying mail needs a mail server and files; a store only to mark a state"},
 	{"reconcile/backup/pop3sim", nil, "a mail server for tests needs nothing of this module"},
+	{"reconcile/simhttp", nil, "faults and logs of a simulated service know HTTP and no service"},
 	{"reconcile/storetest", []string{"schema", "reconcile", "reconcile/mem"}, "the suite knows stores by their interface, and compares each with mem"},
 	{"reconcile/sign", nil, "a signature is of bytes, whatever they say"},
 	{"reconcile/snapshot", []string{"schema", "reconcile", "reconcile/sign"}, "a snapshot is of any store, and plans against it are made elsewhere"},
