@@ -1,0 +1,415 @@
+package zohosim_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"mailops/reconcile/simhttp"
+	"mailops/reconcile/zohomail/zohosim"
+)
+
+// clock is a clock that a test moves.
+type clock struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (c *clock) now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.at
+}
+
+func (c *clock) move(d time.Duration) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.at = c.at.Add(d)
+}
+
+// A scene is an organization, and a client of it.
+type scene struct {
+	*zohosim.Server
+	clock *clock
+	url   string
+	token string
+}
+
+// start starts an organization with two users, ada and bob, and a group of both;
+// quirks are set when they are there and a token was fetched.
+func start(t *testing.T, words ...string) *scene {
+	t.Helper()
+	return startWith(t, zohosim.Options{}, words...)
+}
+
+func startWith(t *testing.T, o zohosim.Options, words ...string) *scene {
+	t.Helper()
+	s := &scene{clock: &clock{at: time.Date(2026, 7, 1, 12, 0, 0, 0, time.UTC)}}
+	o.Now = s.clock.now
+	s.Server = zohosim.New(o)
+	err := s.Add(zohosim.State{
+		Users: []zohosim.User{
+			{Address: "ada@acme.example", FirstName: "Ada", LastName: "Abdi", Role: "super_admin"},
+			{Address: "bob@acme.example", FirstName: "Bob", LastName: "Berg"},
+		},
+		Groups: []zohosim.Group{{Address: "team@acme.example", Members: []zohosim.Member{{"ada@acme.example", "moderator"}, {"bob@acme.example", "member"}}}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(s)
+	t.Cleanup(server.Close)
+	s.url = server.URL
+	s.fetchToken(t)
+	s.clock.move(time.Hour / 2) // what is there has been for long
+	q, err := zohosim.ParseQuirks(words...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.SetQuirks(q)
+	return s
+}
+
+// refresh asks for a token.
+func (s *scene) refresh(t *testing.T) (status int, body string) {
+	t.Helper()
+	c := s.Credentials()
+	return s.ask(t, "POST", "/oauth/v2/token", url.Values{
+		"grant_type": {"refresh_token"}, "refresh_token": {c.RefreshToken}, "client_id": {c.ClientID}, "client_secret": {c.ClientSecret},
+	}.Encode())
+}
+
+func (s *scene) fetchToken(t *testing.T) {
+	t.Helper()
+	_, body := s.refresh(t)
+	var reply struct {
+		Token string `json:"access_token"`
+	}
+	if err := json.Unmarshal([]byte(body), &reply); err != nil || reply.Token == "" {
+		t.Fatalf("no token in %s, %v", body, err)
+	}
+	s.token = reply.Token
+}
+
+// ask sends a request; a connection that ends is status 0. ZOID stands for the
+// organization, and ADA and BOB for their account ids.
+func (s *scene) ask(t *testing.T, method, path, body string) (status int, reply string) {
+	t.Helper()
+	names := strings.NewReplacer("ZOID", "60001234567", "ADA", "5250000000000008002", "BOB", "5250000000000008003")
+	r, err := http.NewRequestWithContext(t.Context(), method, s.url+names.Replace(path), strings.NewReader(names.Replace(body)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Zoho-oauthtoken "+s.token)
+	if path == "/oauth/v2/token" {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	answer, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}).Do(r)
+	if err != nil {
+		return 0, err.Error()
+	}
+	defer answer.Body.Close()
+	data, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return 0, err.Error()
+	}
+	return answer.StatusCode, string(data)
+}
+
+// data is the data of a reply that must have this status.
+func (s *scene) data(t *testing.T, status int, method, path, body string) any {
+	t.Helper()
+	got, reply := s.ask(t, method, path, body)
+	if got != status {
+		t.Fatalf("%s %s %s: got %d %s, want %d", method, path, body, got, reply, status)
+	}
+	var envelope struct {
+		Status struct {
+			Code        int    `json:"code"`
+			Description string `json:"description"`
+		} `json:"status"`
+		Data any `json:"data"`
+	}
+	decoder := json.NewDecoder(strings.NewReader(reply))
+	decoder.UseNumber()
+	if err := decoder.Decode(&envelope); err != nil || envelope.Status.Code != status {
+		t.Fatalf("%s %s: %s, %v", method, path, reply, err)
+	}
+	return envelope.Data
+}
+
+// record is what one user's record says.
+func (s *scene) record(t *testing.T, address string) map[string]any {
+	t.Helper()
+	record, ok := s.data(t, 200, "GET", "/api/organization/ZOID/accounts/"+address, "").(map[string]any)
+	if !ok {
+		t.Fatalf("%s has no record", address)
+	}
+	return record
+}
+
+// put changes something that must succeed.
+func (s *scene) put(t *testing.T, path, body string) {
+	t.Helper()
+	s.data(t, 200, "PUT", path, body)
+}
+
+const (
+	accounts = "/api/organization/ZOID/accounts"
+	bob      = accounts + "/BOB"
+	bobByID  = accounts + "/700000002"
+	team     = "/api/organization/ZOID/groups/800000003"
+)
+
+// TestContract sends each documented call as reference/seed-systems.md §1.4–§1.7
+// has it, and compares what changed and the data of the reply.
+func TestContract(t *testing.T) {
+	for _, c := range []struct {
+		method, path, body string
+		data               string // as JSON; "" is none, "*" is whatever
+		changes            string
+	}{
+		{"GET", "/api/organization/", "", "*", ""},
+		{"GET", "/api/organization/ZOID", "", "*", ""},
+		{"GET", accounts + "?start=0&limit=2", "", "*", ""},
+		{"GET", bobByID, "", "*", ""},
+		{"GET", accounts + "/bob@acme.example", "", "*", ""},
+		{"GET", "/api/accounts/BOB", "", "*", ""},
+		{"POST", accounts, `{"primaryEmailAddress":"eve@acme.example","password":"Secret#1","firstName":"Eve","lastName":"Ek","displayName":"E","role":"member","country":"at","language":"en","timeZone":"Europe/Vienna","oneTimePassword":true,"userExpiry":30,"groupMailList":["team@acme.example"]}`,
+			`{"accountId":"5250000000000008005","primaryEmailAddress":"eve@acme.example","zuid":700000004}`,
+			"eve@acme.example created, zuid 700000004|group team@acme.example: eve@acme.example is member"},
+		{"DELETE", accounts, `{"accountList":["700000002"]}`, "", "bob@acme.example deleted, zuid 700000002"},
+		{"DELETE", accounts, `{"emailList":["bob@acme.example"]}`, "", "bob@acme.example deleted, zuid 700000002"},
+		{"DELETE", accounts + "/111111156", `{"accountList":["700000002"]}`, "", "bob@acme.example deleted, zuid 700000002"},
+
+		{"PUT", bob, `{"zuid":"700000002","mode":"updateIMAPStatus","imapAccessEnabled":"true"}`, "", "bob@acme.example: imapAccessEnabled false -> true"},
+		{"PUT", bob, `{"zuid":700000002,"mode":"updatePOPStatus","popAccessEnabled":true}`, "", "bob@acme.example: popAccessEnabled false -> true"},
+		{"PUT", bob, `{"zuid":"700000002","mode":"updateMobileSyncStatus","activeSyncEnabled":"true"}`, "", "bob@acme.example: activeSyncEnabled false -> true"},
+		{"PUT", bob, `{"zuid":700000002,"mode":"updateIncomingStatus","incomingBlocked":"true"}`, "", "bob@acme.example: incomingBlocked false -> true"},
+		{"PUT", bob, `{"zuid":"700000002","mode":"updateOutgoingStatus","outgoingBlocked":"true"}`, "", "bob@acme.example: outgoingBlocked false -> true"},
+		{"PUT", bob, `{"mode":"disableUser","blockIncoming":"true","removeMailforward":"true","removeGroupMembership":"true","removeAlias":"true","zuid":"700000002"}`, "",
+			"bob@acme.example: disabled false -> true|bob@acme.example: incomingBlocked false -> true|bob@acme.example: left all groups"},
+		{"PUT", bob, `{"mode":"disableUser","zuid":"700000002"}`, "", "bob@acme.example: disabled false -> true"},
+		{"PUT", bob, `{"mode":"enableUser","zuid":"700000002","unblockIncoming":"true"}`, "", ""},
+		{"PUT", bob, `{"mode":"addMailForward","zuid":"700000002","mailForward":[{"mailForwardTo":"ada@acme.example"}]}`, "", "bob@acme.example: forward to ada@acme.example added"},
+		{"PUT", bob, `{"mode":"addMailForward","zuid":"700000002","mailForward":"x@elsewhere.example"}`, "", "bob@acme.example: forward to x@elsewhere.example added"},
+		{"PUT", bob, `{"mode":"deleteZohoMailCopy","zuid":"700000002","deleteCopy":true}`, "", "bob@acme.example: deleteCopy false -> true"},
+		{"PUT", bob, `{"mode":"updatePersonalInfo","zuid":"700000002","displayName":"Bobby"}`, "", "bob@acme.example: displayName Bob Berg -> Bobby"},
+
+		{"PUT", bobByID, `{"mode":"resetPassword","password":"Secret#1"}`, "", "bob@acme.example: password set"},
+		{"PUT", bobByID, `{"mode":"resetPassword","zuid":"700000002","password":"Secret#1","resetAuthToken":true,"oneTimePassword":false}`, "", "bob@acme.example: password set"},
+		{"PUT", accounts, `{"mode":"changeRole","userList":["700000002"],"role":"admin"}`, `[{"700000002":true}]`, "bob@acme.example: role member -> admin"},
+		{"PUT", accounts, `{"mode":"changeRole","userList":["700000001","1"],"role":"user"}`, `[{"700000001":true},{"1":false}]`, "ada@acme.example: role super_admin -> member"},
+		{"PUT", bobByID, `{"zuid":"700000002","mode":"addEmailAlias","emailAlias":["b@acme.example"]}`, `{"b@acme.example":"5250000000000012003"}`, "bob@acme.example: alias b@acme.example added"},
+
+		{"GET", "/api/organization/ZOID/groups", "", `{"count":1,"groups":[{"accessType":"Public","emailId":"team@acme.example","groupDescription":"","mailGroupMemberList":[{"memberEmailId":"ada@acme.example","role":"moderator","status":"active"},{"memberEmailId":"bob@acme.example","role":"member","status":"active"}],"name":"","streamsEnabled":false,"zgid":800000003}]}`, ""},
+		{"GET", team, "", "*", ""},
+		{"GET", team + "/members", "", `[{"memberEmailId":"ada@acme.example","role":"moderator","status":"active"},{"memberEmailId":"bob@acme.example","role":"member","status":"active"}]`, ""},
+		{"POST", "/api/organization/ZOID/groups", `{"emailId":"new@acme.example","name":"New","mailGroupMemberList":[{"memberEmailId":"ada@acme.example","role":"moderator"}]}`, "*", "group new@acme.example created, zgid 800000004"},
+		{"PUT", team, `{"mode":"addMailGroupMember","mailGroupMemberList":[{"memberEmailId":"x@elsewhere.example"}]}`, "", "group team@acme.example: x@elsewhere.example is member"},
+		{"PUT", team, `{"mode":"changeMemberRole","mailGroupMemberList":[{"memberEmailId":"bob@acme.example","role":"moderator"}]}`, "", "group team@acme.example: bob@acme.example is moderator"},
+		{"PUT", team, `{"mode":"removeMailGroupMember","mailGroupMemberList":[{"memberEmailId":"bob@acme.example"}]}`, "", "group team@acme.example: bob@acme.example left"},
+		{"PUT", team, `{"mode":"updateMailGroup","name":"The team"}`, "", "group team@acme.example updated"},
+		{"DELETE", team, "", "", "group team@acme.example deleted"},
+	} {
+		t.Run(c.method+" "+c.path+" "+c.body, func(t *testing.T) {
+			s := start(t)
+			data := s.data(t, 200, c.method, c.path, c.body)
+			if got := asJSON(t, data); c.data != "*" && got != c.data {
+				t.Errorf("got  %s\nwant %s", got, c.data)
+			}
+			log := s.Log()
+			if got := strings.Join(log[len(log)-1].Changes, "|"); got != c.changes {
+				t.Errorf("got  %s\nwant %s", got, c.changes)
+			}
+		})
+	}
+}
+
+func asJSON(t *testing.T, data any) string {
+	t.Helper()
+	if data == nil {
+		return ""
+	}
+	out, err := json.Marshal(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(out)
+}
+
+// TestErrors: what is wrong has a documented status and the shape of §1.2, and
+// changes nothing.
+func TestErrors(t *testing.T) {
+	s := start(t)
+	before := s.Users()
+	for _, c := range []struct {
+		method, path, body string
+		status             int
+		text               string
+	}{
+		{"PUT", bobByID, `{"zuid":"700000002","mode":"updateIMAPStatus","imapAccessEnabled":"true"}`, 404, "Account id 700000002 is invalid"}, // a zuid where an accountId belongs
+		{"PUT", bob, `{"mode":"resetPassword","password":"Secret#1"}`, 404, "is invalid"},                                                     // and the other way round
+		{"PUT", bob, `{"zuid":"700000001","mode":"updateIMAPStatus","imapAccessEnabled":"true"}`, 400, "not the owner"},
+		{"PUT", bob, `{"mode":"updateIMAPStatus","imapAccessEnabled":"true"}`, 400, "zuid is missing"},
+		{"PUT", bob, `{"zuid":"700000002","mode":"updateIMAPStatus"}`, 400, "imapAccessEnabled is missing"},
+		{"PUT", bob, `{"zuid":"700000002","mode":"updateIMAPStatus","popAccessEnabled":"true"}`, 400, "imapAccessEnabled is missing"}, // the old page's slip
+		{"PUT", bob, `{"zuid":"700000002","mode":"updateIMAPStatus","imapAccessEnabled":"yes"}`, 400, "no boolean"},
+		{"PUT", bob, `{"zuid":"700000002","mode":"enableUser"}`, 400, "unblockIncoming is missing"},
+		{"PUT", bob, `{"zuid":"700000002","mode":"updateSpamCheck","spamcheckEnabled":"true"}`, 400, "no mode"}, // there is none
+		{"PUT", bob, `{"zuid":"700000002"}`, 400, "no mode"},
+		{"PUT", bob, `{"zuid":"700000002","mode":"disableMailAccount"}`, 400, "OPERATION_NOT_PERMITTED"},
+		{"PUT", accounts, `{"mode":"changeRole","userList":["700000002"],"role":"super_admin"}`, 400, "changeRole"},
+		{"PUT", accounts, `{"mode":"updateIMAPStatus","zuid":"700000002","imapAccessEnabled":"true"}`, 400, "no mode"},
+		{"POST", accounts, `{"primaryEmailAddress":"eve@acme.example"}`, 400, "password is missing"},
+		{"POST", accounts, `{"primaryEmailAddress":"bob@acme.example","password":"x"}`, 400, "exists"},
+		{"POST", accounts, `{"primaryEmailAddress":"team@acme.example","password":"x"}`, 400, "is a group"},
+		{"POST", accounts, `{"primaryEmailAddress":"eve@elsewhere.example","password":"x"}`, 400, "domains"},
+		{"DELETE", accounts, ``, 400, "body"}, // as when a proxy strips it
+		{"DELETE", accounts, `{"accountList":["BOB"]}`, 404, "is invalid"},
+		{"DELETE", accounts, `{"accountList":["700000002","1"]}`, 404, "Account id 1 is invalid"},
+		{"GET", accounts + "/1", "", 404, "Account id 1 is invalid"},
+		{"GET", accounts + "?limit=x", "", 400, "numbers"},
+		{"GET", "/api/organization/1/accounts", "", 404, "no organization"},
+		{"GET", "/api/nothing", "", 404, "URL Rule"},
+		{"PUT", bob, `[]`, 400, "JSON object"},
+		{"PUT", bobByID, `{"zuid":"700000002","mode":"deleteEmailAlias","emailAlias":["no@acme.example"]}`, 400, "no alias"},
+		{"PUT", bob, `{"mode":"enableMailForward","zuid":"700000002","mailForward":"no@acme.example"}`, 400, "not forwarded"},
+		{"PUT", team, `{"mode":"removeMailGroupMember","mailGroupMemberList":[{"memberEmailId":"no@acme.example"}]}`, 400, "no member"},
+	} {
+		status, reply := s.ask(t, c.method, c.path, c.body)
+		want := fmt.Sprintf(`"status":{"code":%d,"description":`, c.status)
+		if status != c.status || !strings.Contains(reply, c.text) || !strings.Contains(reply, `"data":{"moreInfo":`) || !strings.Contains(reply, want) {
+			t.Errorf("%s %s %s: got %d %s", c.method, c.path, c.body, status, reply)
+		}
+	}
+	if !reflect.DeepEqual(before, s.Users()) {
+		t.Error("an error changed something")
+	}
+}
+
+// TestRecord: a record has every field that §1.4 lists, and new users have the
+// defaults of §2.1.
+func TestRecord(t *testing.T) {
+	record := start(t).record(t, "bob@acme.example")
+	for _, name := range strings.Fields(`zuid accountId accountName accountDisplayName displayName firstName lastName gender country language timeZone
+		mobileNumber phoneNumer address URI isLogoExist primaryEmailAddress mailboxAddress incomingUserName emailAddress role roleName iamUserRole
+		isCustomAdmin iamStatus type sequence enabled status mailboxStatus incomingBlocked outgoingBlocked imapAccessEnabled popAccessEnabled
+		activeSyncEnabled imapBlocked popBlocked webBlocked smtpStatus spamcheckEnabled popFetchTime mxStatus tfaEnabled lastLogin lastPasswordReset
+		lastClient accountCreationTime mailboxCreationTime userExpiry planType planStorage basicStorage usedStorage allowedStorage extraStorage
+		extraEDiscoveryStorage ediscoveryStorage policyId sendMailDetails mailForward`) {
+		if _, ok := record[name]; !ok {
+			t.Errorf("%s is missing", name)
+		}
+		delete(record, name)
+	}
+	if len(record) > 0 {
+		t.Errorf("what is not documented: %v", record)
+	}
+	record = start(t).record(t, "bob@acme.example")
+	for name, want := range map[string]any{
+		"incomingBlocked": false, "outgoingBlocked": false, "spamcheckEnabled": true, "imapAccessEnabled": false, "popAccessEnabled": false,
+		"activeSyncEnabled": false, "accountId": "5250000000000008003", "zuid": json.Number("700000002"),
+		"planStorage": json.Number("5"), "allowedStorage": json.Number("5242880"), "userExpiry": json.Number("-1"), "type": "ZOHO_ACCOUNT",
+	} {
+		if record[name] != want {
+			t.Errorf("%s is %v, want %v", name, record[name], want)
+		}
+	}
+}
+
+// TestPolarity: of some settings true is what is allowed, of others what is
+// blocked; each goes there and back, and moves no other.
+func TestPolarity(t *testing.T) {
+	settings := map[string]string{
+		"updateIMAPStatus": "imapAccessEnabled", "updatePOPStatus": "popAccessEnabled", "updateMobileSyncStatus": "activeSyncEnabled",
+		"updateIncomingStatus": "incomingBlocked", "updateOutgoingStatus": "outgoingBlocked",
+	}
+	s := start(t)
+	for mode, key := range settings {
+		for _, value := range []string{"true", "false"} {
+			s.put(t, bob, `{"zuid":"700000002","mode":"`+mode+`","`+key+`":"`+value+`"}`)
+			record := s.record(t, "bob@acme.example")
+			for _, other := range settings {
+				if record[other] != (other == key && value == "true") {
+					t.Errorf("%s %s: %s is %v", key, value, other, record[other])
+				}
+			}
+		}
+	}
+	s.put(t, bob, `{"zuid":"700000002","mode":"updateIMAPStatus","imapAccessEnabled":"true"}`)
+	if u := s.Users()[1]; !u.IMAP || u.IncomingBlocked {
+		t.Errorf("IMAP is allowed, and got %+v", u)
+	}
+	s.put(t, bob, `{"zuid":"700000002","mode":"updateIncomingStatus","incomingBlocked":"true"}`)
+	if u := s.Users()[1]; !u.IMAP || !u.IncomingBlocked {
+		t.Errorf("incoming is blocked, and got %+v", u)
+	}
+}
+
+// TestLog: a test finds in the log what was asked and what changed, and no
+// secret.
+func TestLog(t *testing.T) {
+	s := start(t)
+	for range 2 {
+		s.put(t, bob, `{"zuid":"700000002","mode":"updateIMAPStatus","imapAccessEnabled":"true"}`)
+	}
+	s.put(t, bobByID, `{"mode":"resetPassword","password":"Secret#1"}`)
+	if !s.PasswordIs("bob@acme.example", "Secret#1") {
+		t.Error("the password was not set")
+	}
+	log := s.Log()
+	want := simhttp.Entry{
+		At: s.clock.now(), Method: "PUT", Path: "/api/organization/60001234567/accounts/5250000000000008003", Action: "updateIMAPStatus", Kind: simhttp.Write,
+		Fields: []string{"imapAccessEnabled=true", "mode=updateIMAPStatus", "zuid=700000002"}, Status: 200,
+		Changes: []string{"bob@acme.example: imapAccessEnabled false -> true"},
+	}
+	if !reflect.DeepEqual(log[1], want) {
+		t.Errorf("got  %+v\nwant %+v", log[1], want)
+	}
+	if len(log) != 4 || log[2].Changes != nil {
+		t.Errorf("the second changed %v", log[2].Changes)
+	}
+	whole := fmt.Sprint(log) + asJSON(t, log) + asJSON(t, s.Users())
+	for _, secret := range []string{"Secret#1", s.token, s.Credentials().ClientSecret, s.Credentials().RefreshToken} {
+		if strings.Contains(whole, secret) {
+			t.Errorf("%s is in the log", secret)
+		}
+	}
+}
+
+// TestManyAtOnce: calls that come at once leave what calls in turn would.
+func TestManyAtOnce(t *testing.T) {
+	s := start(t, "late=1s")
+	var all sync.WaitGroup
+	for i := range 20 {
+		all.Go(func() {
+			body := fmt.Sprintf(`{"primaryEmailAddress":"u%d@acme.example","password":"x","groupMailList":["team@acme.example"]}`, i)
+			if status, reply := s.ask(t, "POST", accounts, body); status != 200 {
+				t.Errorf("got %d %s", status, reply)
+			}
+			s.ask(t, "GET", accounts, "")
+		})
+	}
+	all.Wait()
+	if users, members := len(s.Users()), len(s.Groups()[0].Members); users != 22 || members != 22 || len(s.Log()) != 41 {
+		t.Errorf("%d users, %d members, %d requests", users, members, len(s.Log()))
+	}
+}
+
+// TestDeterministic: the same seed has the same ids and secrets, another one has
+// others.
+func TestDeterministic(t *testing.T) {
+	one, same, other := zohosim.New(zohosim.Options{}), zohosim.New(zohosim.Options{}), zohosim.New(zohosim.Options{Seed: 7})
+	if one.Credentials() != same.Credentials() || one.Credentials() == other.Credentials() {
+		t.Error("credentials do not follow the seed")
+	}
+}
