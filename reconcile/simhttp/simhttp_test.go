@@ -159,6 +159,20 @@ func TestHugeAnswerIsTheAnswer(t *testing.T) {
 	}
 }
 
+// TestHugeEndsWithTheClient: a gigabyte is streamed, and no more of it than the
+// client takes.
+func TestHugeEndsWithTheClient(t *testing.T) {
+	_, _, _, url := serve(t, "huge")
+	reply, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := io.CopyN(io.Discard, reply.Body, 1<<24); n != 1<<24 || err != nil || reply.ContentLength >= 0 {
+		t.Errorf("read %d of %d, %v", n, reply.ContentLength, err)
+	}
+	reply.Body.Close()
+} // and the server closes, which waits for the answer
+
 // TestSlowEndsWithTheClient: a client that goes away is not waited for.
 func TestSlowEndsWithTheClient(t *testing.T) {
 	_, service, _, url := serve(t, "slow=1h")
