@@ -40,6 +40,7 @@ var arrows = []struct {
 	{"reconcile/backup/pop3sim", nil, "a mail server for tests needs nothing of this module"},
 	{"reconcile/simhttp", nil, "faults and logs of a simulated service know HTTP and no service"},
 	{"reconcile/zohomail/zohosim", []string{"reconcile/simhttp"}, "a store cannot lean on a mistake that it shares with its simulator"},
+	{"reconcile/emailarray/arraysim", []string{"reconcile/simhttp"}, "a store cannot lean on a mistake that it shares with its simulator"},
 	{"reconcile/storetest", []string{"schema", "reconcile", "reconcile/mem"}, "the suite knows stores by their interface, and compares each with mem"},
 	{"reconcile/sign", nil, "a signature is of bytes, whatever they say"},
 	{"reconcile/snapshot", []string{"schema", "reconcile", "reconcile/sign"}, "a snapshot is of any store, and plans against it are made elsewhere"},
