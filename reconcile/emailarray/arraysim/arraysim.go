@@ -129,6 +129,11 @@ func (s *Server) Add(state State) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := s.options.Now()
+	for _, d := range state.Domains {
+		before, _ := s.domains.Get(d.Name)
+		d.ID = before.ID
+		s.domains.Put(now, d.Name, d)
+	}
 	for _, u := range state.Users {
 		if problem := s.cannotHave(u.Username, u.Domain); problem != "" {
 			return fmt.Errorf("add %s: %s", u.Address(), problem)

@@ -351,6 +351,27 @@ func TestSecrets(t *testing.T) {
 	}
 }
 
+// TestState: what an account shows of itself begins another that is the same.
+func TestState(t *testing.T) {
+	s := start(t)
+	s.ask(t, "action=updateDomain&domain=acme.example&editdomainactive=0")
+	data, err := json.Marshal(s.State())
+	if err != nil {
+		t.Fatal(err)
+	}
+	state, err := arraysim.ReadState(strings.NewReader(string(data)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := arraysim.New(arraysim.Options{Domains: state.DomainNames()})
+	if err := other.Add(state); err != nil {
+		t.Fatal(err)
+	}
+	if got := other.State(); !reflect.DeepEqual(got, state) {
+		t.Errorf("got  %+v\nwant %+v", got, state)
+	}
+}
+
 // TestManyAtOnce: actions that come at once leave what actions in turn would.
 func TestManyAtOnce(t *testing.T) {
 	s := start(t, "late=1s")

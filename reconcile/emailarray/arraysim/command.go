@@ -18,6 +18,7 @@ compared with the service: what works here may still fail there.
 usage: mailops-arraysim [-port N] [-fallback-port N] [-users N | -state FILE] [-basic N]
        [-enhanced N] [-seed N] [-quirk QUIRK]...
 
+The account has so many sample people (10), or what a file has, as GET /_sim/state shows it.
 It serves 127.0.0.1 alone, prints where its two hosts are and what to sign in with, writes
 requests to stderr without secrets, and ends on SIGTERM. Quirks can also be set while it runs,
 by PUT /_sim/quirks {"quirks":["late=30s"]}; GET /_sim/log, /_sim/state and /_sim/lockouts tell

@@ -17,7 +17,8 @@ compared with the service: what works here may still fail there.
 
 usage: mailops-zohosim [-port N] [-users N | -state FILE] [-licences N] [-seed N] [-quirk QUIRK]...
 
-It serves 127.0.0.1 alone, prints where it is and what to sign in with, writes requests to
+The organization has so many sample people (10), or what a file has, as GET /_sim/state shows
+it. It serves 127.0.0.1 alone, prints where it is and what to sign in with, writes requests to
 stderr without secrets, and ends on SIGTERM. Quirks can also be set while it runs, by
 PUT /_sim/quirks {"quirks":["late=30s"]}; GET /_sim/log, /_sim/state and /_sim/lockouts tell
 what happened. Quirks:

@@ -49,7 +49,7 @@ func (s *Server) addForward(t *turn) simhttp.Answer {
 		f.Unverified, f.Key = true, fmt.Sprintf("confirm-%d", s.next())
 	}
 	u.Forwards = append(slices.Clone(u.Forwards), f)
-	s.users.Put(t.now, u.ZUID, u)
+	s.save(t.now, u)
 	t.changed("%s: forward to %s added", u.Address, to)
 	return ok(nil)
 }
@@ -85,7 +85,7 @@ func (s *Server) changeForward(t *turn) simhttp.Answer {
 	}
 	u.Forwards = slices.Clone(u.Forwards)
 	u.Forwards[i] = f
-	s.users.Put(t.now, u.ZUID, u)
+	s.save(t.now, u)
 	return ok(nil)
 }
 
@@ -101,7 +101,7 @@ func (s *Server) deleteForward(t *turn) simhttp.Answer {
 		return s.fail(http.StatusBadRequest, "simulator: "+u.Address+" is not forwarded to "+to)
 	}
 	u.Forwards = left
-	s.users.Put(t.now, u.ZUID, u)
+	s.save(t.now, u)
 	t.changed("%s: forward to %s deleted", u.Address, to)
 	return ok(nil)
 }

@@ -34,6 +34,7 @@ func (s *Server) putGroup(now time.Time, g Group) Group {
 		g.Access = "Public"
 	}
 	s.groups.Put(now, g.ZGID, g)
+	s.owners[g.Address] = g.ZGID
 	return g
 }
 
@@ -133,6 +134,7 @@ func (s *Server) updateGroup(t *turn) simhttp.Answer {
 // deleteGroup answers DELETE …/groups/{zgid} (§1.7).
 func (s *Server) deleteGroup(t *turn) simhttp.Answer {
 	s.groups.Delete(t.now, t.group.ZGID)
+	delete(s.owners, t.group.Address)
 	t.changed("group %s deleted", t.group.Address)
 	return ok(nil)
 }

@@ -37,7 +37,7 @@ func (s *Server) toggle(t *turn) simhttp.Answer {
 	}
 	t.set(u, setting.key, *field, value)
 	*field = value
-	s.users.Put(t.now, u.ZUID, u)
+	s.save(t.now, u)
 	return ok(nil)
 }
 
@@ -77,7 +77,7 @@ func (s *Server) enableUser(t *turn) simhttp.Answer {
 		t.set(u, "incomingBlocked", u.IncomingBlocked, false)
 		u.IncomingBlocked = false
 	}
-	s.users.Put(t.now, u.ZUID, u)
+	s.save(t.now, u)
 	return ok(nil)
 }
 
@@ -114,7 +114,7 @@ func (s *Server) disableUser(t *turn) simhttp.Answer {
 		s.leaveGroups(t.now, t.user)
 		t.changed("%s: left all groups", u.Address)
 	}
-	s.users.Put(t.now, u.ZUID, u)
+	s.save(t.now, u)
 	return ok(nil)
 }
 
@@ -132,6 +132,6 @@ func (s *Server) rename(t *turn) simhttp.Answer {
 		delete(s.looks, u.ZUID)
 	}
 	u.DisplayName = name
-	s.users.Put(t.now, u.ZUID, u)
+	s.save(t.now, u)
 	return ok(nil)
 }

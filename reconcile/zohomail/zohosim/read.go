@@ -55,6 +55,17 @@ func (s *Server) listUsers(t *turn) simhttp.Answer {
 // GET /api/accounts/{accountId} (§1.4).
 func (s *Server) oneUser(t *turn) simhttp.Answer { return ok(s.record(t.user, t.now)) }
 
+// ownAccounts answers GET /api/accounts (§1.4): the accounts of whose token it is,
+// here the first super administrator.
+func (s *Server) ownAccounts(t *turn) simhttp.Answer {
+	for _, u := range s.users.AllAt(t.at) {
+		if u.Role == "super_admin" {
+			return ok([]any{s.record(u, t.now)})
+		}
+	}
+	return ok([]any{})
+}
+
 func queryNumber(t *turn, name string, otherwise int) (int, bool) {
 	value := t.query.Get(name)
 	if value == "" {

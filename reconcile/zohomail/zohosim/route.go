@@ -29,6 +29,7 @@ var calls = []call{
 	{"GET", "/api/organization/{zoid}", "", nil, (*Server).organization},
 	{"GET", "/api/organization/{zoid}/accounts", "", nil, (*Server).listUsers},
 	{"GET", "/api/organization/{zoid}/accounts/{zuid or address}", "", nil, (*Server).oneUser},
+	{"GET", "/api/accounts", "", nil, (*Server).ownAccounts},
 	{"GET", "/api/accounts/{accountId}", "", nil, (*Server).oneUser},
 	// §1.5: the page's own example adds an id to the path of a deletion
 	{"POST", "/api/organization/{zoid}/accounts", "", []string{"primaryEmailAddress", "password"}, (*Server).createUser},
@@ -193,9 +194,9 @@ func (s *Server) carryOut(c call, segments []string, id string, t *turn) simhttp
 
 // resolve looks up what the path names. Reads see it as it was.
 func (s *Server) resolve(c call, id string, t *turn) (ok bool) {
-	users, user, group := s.users.All(), s.users.Get, s.groups.Get
+	user, group, byAddress := s.users.Get, s.groups.Get, s.byAddress
 	if c.method == http.MethodGet {
-		users = s.users.AllAt(t.at)
+		byAddress = func(address string) (User, bool) { return s.byAddressAt(t.at, address) }
 		user = func(zuid int64) (User, bool) { return s.users.At(t.at, zuid) }
 		group = func(zgid int64) (Group, bool) { return s.groups.At(t.at, zgid) }
 	}
@@ -206,9 +207,9 @@ func (s *Server) resolve(c call, id string, t *turn) (ok bool) {
 	case strings.Contains(c.path, "{zgid}"):
 		t.group, ok = group(n)
 	case strings.Contains(c.path, "{accountId}"):
-		t.user, ok = byAccount(users, n)
+		t.user, ok = user(s.account[n])
 	case strings.Contains(id, "@"):
-		t.user, ok = byAddress(users, id)
+		t.user, ok = byAddress(id)
 	default:
 		t.user, ok = user(n)
 	}

@@ -1,7 +1,6 @@
 package zohosim
 
 import (
-	"iter"
 	"maps"
 	"slices"
 	"strconv"
@@ -84,30 +83,42 @@ func (s *Server) put(now time.Time, u User) User {
 		u.DisplayName = strings.TrimSpace(u.FirstName + " " + u.LastName)
 	}
 	u.created = now
-	s.users.Put(now, u.ZUID, u)
+	s.account[u.AccountID] = u.ZUID
+	s.save(now, u)
 	return u
+}
+
+// save writes a user, and who has the addresses.
+func (s *Server) save(now time.Time, u User) {
+	before, _ := s.users.Get(u.ZUID)
+	for _, alias := range before.Aliases {
+		delete(s.owners, alias)
+	}
+	for _, address := range append([]string{u.Address}, u.Aliases...) {
+		s.owners[address] = u.ZUID
+	}
+	s.users.Put(now, u.ZUID, u)
 }
 
 // remove deletes a user, who leaves all groups.
 func (s *Server) remove(now time.Time, u User) {
 	s.leaveGroups(now, u)
+	for _, address := range append([]string{u.Address}, u.Aliases...) {
+		delete(s.owners, address)
+	}
 	s.users.Delete(now, u.ZUID)
 }
 
 // byAddress is the user of an address or an alias.
-func byAddress(users iter.Seq2[int64, User], address string) (User, bool) {
-	for _, u := range users {
-		if u.Address == address || slices.Contains(u.Aliases, address) {
-			return u, true
-		}
-	}
-	return User{}, false
-}
+func (s *Server) byAddress(address string) (User, bool) { return s.users.Get(s.owners[address]) }
 
-// byAccount is the user of an account id.
-func byAccount(users iter.Seq2[int64, User], id int64) (User, bool) {
-	for _, u := range users {
-		if u.AccountID == id {
+// byAddressAt is who it was.
+func (s *Server) byAddressAt(at time.Time, address string) (User, bool) {
+	if s.quirks.Late == 0 {
+		return s.byAddress(address)
+	}
+	for _, u := range s.users.AllAt(at) {
+		if u.Address == address || slices.Contains(u.Aliases, address) {
 			return u, true
 		}
 	}

@@ -81,7 +81,7 @@ func (s *Server) deleteUsers(t *turn) simhttp.Answer {
 		n, _ := strconv.ParseInt(id, 10, 64)
 		u, found := s.users.Get(n)
 		if byMail {
-			u, found = byAddress(s.users.All(), id)
+			u, found = s.byAddress(id)
 		}
 		if !found {
 			return s.fail(http.StatusNotFound, "Account id "+id+" is invalid")
@@ -114,7 +114,7 @@ func (s *Server) changeRole(t *turn) simhttp.Answer {
 		if found = found && !t.refused; found {
 			t.set(u, "role", u.Role, role)
 			u.Role = role
-			s.users.Put(t.now, u.ZUID, u)
+			s.save(t.now, u)
 		}
 		results = append(results, map[string]bool{id: found})
 	}
@@ -130,7 +130,7 @@ func (s *Server) resetPassword(t *turn) simhttp.Answer {
 	u := t.user
 	u.password = password
 	u.PasswordSets++
-	s.users.Put(t.now, u.ZUID, u)
+	s.save(t.now, u)
 	t.changed("%s: password set", u.Address)
 	return ok(nil)
 }
@@ -157,7 +157,7 @@ func (s *Server) addAliases(t *turn) simhttp.Answer {
 		ids[alias] = strconv.FormatInt(u.AccountID+1000*s.next(), 10)
 		t.changed("%s: alias %s added", u.Address, alias)
 	}
-	s.users.Put(t.now, u.ZUID, u)
+	s.save(t.now, u)
 	return ok(ids)
 }
 
@@ -175,7 +175,7 @@ func (s *Server) deleteAliases(t *turn) simhttp.Answer {
 		u.Aliases = slices.DeleteFunc(slices.Clone(u.Aliases), func(a string) bool { return a == alias })
 		t.changed("%s: alias %s deleted", u.Address, alias)
 	}
-	s.users.Put(t.now, u.ZUID, u)
+	s.save(t.now, u)
 	return ok(nil)
 }
 

@@ -50,6 +50,8 @@ type Server struct {
 	quirks  Quirks
 	users   simhttp.Table[int64, User]  // by zuid
 	groups  simhttp.Table[int64, Group] // by zgid
+	owners  map[string]int64            // the zuid or zgid that has an address
+	account map[int64]int64             // the zuid of an accountId
 	tokens  tokens
 	looks   map[int64]int // how often a user was read since the name changed
 	ids     int64         // how many were given
@@ -69,7 +71,7 @@ func New(o Options) *Server {
 	if o.Name == "" {
 		o.Name = "Acme"
 	}
-	s := &Server{options: o, looks: make(map[int64]int)}
+	s := &Server{options: o, looks: make(map[int64]int), owners: make(map[string]int64), account: make(map[int64]int64)}
 	s.tokens.code = o.Code
 	s.front = simhttp.Front{Service: service{s}, Admin: service{s}, Now: o.Now, Out: o.Out}
 	s.SetQuirks(o.Quirks)
@@ -122,7 +124,7 @@ func (s *Server) AddUser(u User) (User, error) {
 func (s *Server) RemoveUser(address string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	u, ok := byAddress(s.users.All(), address)
+	u, ok := s.byAddress(address)
 	if !ok {
 		return fmt.Errorf("remove %s: there is no such user", address)
 	}
@@ -166,7 +168,7 @@ func (s *Server) Groups() []Group {
 func (s *Server) PasswordIs(address, password string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	u, ok := byAddress(s.users.All(), address)
+	u, ok := s.byAddress(address)
 	return ok && u.password == password
 }
 
@@ -189,13 +191,12 @@ func (s *Server) cannotHave(address string) string {
 	if !slices.Contains(s.options.Domains, domain) {
 		return fmt.Sprintf("simulator: %q is at none of the organization's domains", address)
 	}
-	if _, taken := byAddress(s.users.All(), address); taken {
-		return fmt.Sprintf("simulator: %s exists", address)
+	id, taken := s.owners[address]
+	if _, group := s.groups.Get(id); group {
+		return fmt.Sprintf("simulator: %s is a group", address)
 	}
-	for _, g := range s.groups.All() {
-		if g.Address == address {
-			return fmt.Sprintf("simulator: %s is a group", address)
-		}
+	if taken {
+		return fmt.Sprintf("simulator: %s exists", address)
 	}
 	return ""
 }

@@ -182,6 +182,7 @@ func TestContract(t *testing.T) {
 		{"GET", accounts + "?start=0&limit=2", "", "*", ""},
 		{"GET", bobByID, "", "*", ""},
 		{"GET", accounts + "/bob@acme.example", "", "*", ""},
+		{"GET", "/api/accounts", "", "*", ""},
 		{"GET", "/api/accounts/BOB", "", "*", ""},
 		{"POST", accounts, `{"primaryEmailAddress":"eve@acme.example","password":"Secret#1","firstName":"Eve","lastName":"Ek","displayName":"E","role":"member","country":"at","language":"en","timeZone":"Europe/Vienna","oneTimePassword":true,"userExpiry":30,"groupMailList":["team@acme.example"]}`,
 			`{"accountId":"5250000000000008005","primaryEmailAddress":"eve@acme.example","zuid":700000004}`,
@@ -402,6 +403,47 @@ func TestManyAtOnce(t *testing.T) {
 	all.Wait()
 	if users, members := len(s.Users()), len(s.Groups()[0].Members); users != 22 || members != 22 || len(s.Log()) != 41 {
 		t.Errorf("%d users, %d members, %d requests", users, members, len(s.Log()))
+	}
+}
+
+// TestAddresses: an address that was given up can be had again, and an alias
+// names its user.
+func TestAddresses(t *testing.T) {
+	s := start(t)
+	s.put(t, bobByID, `{"zuid":"700000002","mode":"addEmailAlias","emailAlias":["b@acme.example"]}`)
+	if got := s.record(t, "b@acme.example")["primaryEmailAddress"]; got != "bob@acme.example" {
+		t.Errorf("got %v", got)
+	}
+	create := `{"primaryEmailAddress":"b@acme.example","password":"x"}`
+	if status, reply := s.ask(t, "POST", accounts, create); status != 400 {
+		t.Errorf("an alias was given away: %d %s", status, reply)
+	}
+	s.put(t, bobByID, `{"zuid":"700000002","mode":"deleteEmailAlias","emailAlias":["b@acme.example"]}`)
+	s.data(t, 200, "POST", accounts, create)
+	s.data(t, 200, "DELETE", accounts, `{"emailList":["bob@acme.example"]}`)
+	s.data(t, 200, "DELETE", team, "")
+	s.data(t, 200, "POST", accounts, `{"primaryEmailAddress":"bob@acme.example","password":"x"}`)
+	s.data(t, 200, "POST", accounts, `{"primaryEmailAddress":"team@acme.example","password":"x"}`)
+}
+
+// TestState: what an organization shows of itself begins another that is the same.
+func TestState(t *testing.T) {
+	s := start(t)
+	s.put(t, bob, `{"mode":"addMailForward","zuid":"700000002","mailForward":"x@elsewhere.example"}`)
+	s.put(t, bob, `{"mode":"disableUser","zuid":"700000002","blockIncoming":"true"}`)
+	state, err := zohosim.ReadState(strings.NewReader(asJSON(t, zohosim.State{Users: s.Users(), Groups: s.Groups()})))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := zohosim.New(zohosim.Options{Domains: state.Domains()})
+	if err := other.Add(state); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := asJSON(t, other.Users()), asJSON(t, s.Users()); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+	if got, want := asJSON(t, other.Groups()), asJSON(t, s.Groups()); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
 	}
 }
 
