@@ -145,9 +145,10 @@ func deliver(w http.ResponseWriter, r *http.Request, a Answer, f Fault) {
 		pause(w, r, a.Body, 0)
 		panic(http.ErrAbortHandler)
 	case Slow:
-		if pause(w, r, a.Body, f.Wait) {
-			_, _ = w.Write(a.Body[len(a.Body)/2:])
+		if !pause(w, r, a.Body, f.Wait) {
+			panic(http.ErrAbortHandler) // half an answer must not look like a whole one
 		}
+		_, _ = w.Write(a.Body[len(a.Body)/2:])
 	case Huge:
 		fill(w, a.Body, f.Bytes)
 	default:
