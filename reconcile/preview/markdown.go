@@ -129,11 +129,7 @@ func (m *markdown) sections(r *report) []section {
 	for _, route := range r.Routes {
 		routes.blocks = append(routes.blocks, "- "+Escape(cutWords(route.String())))
 	}
-	drift := section{heading: fmt.Sprintf(DriftTitle+" (%s)", Number(len(r.Drift))), one: "resource", more: "resources", folded: true}
-	for _, d := range r.Drift {
-		drift.blocks = append(drift.blocks, fmt.Sprintf("- %s: %s", Escape(d.Who), Escape(d.What)))
-	}
-	return append(append(append(out, who, routes), timeSections(r.Times)...), movedSection(r.Moved), drift)
+	return append(append(append(out, who, routes), timeSections(r.Times)...), besideSection(MovedTitle, r.Moved), besideSection(DriftTitle, r.Drift))
 }
 
 func findingLines(findings []finding) []string {

@@ -73,10 +73,6 @@ type effects struct {
 
 type effect struct{ Text, Place string }
 
-// A Drifted is a resource that the live store has otherwise than it is declared,
-// and how.
-type Drifted struct{ Who, What string }
-
 type fact struct{ Name, Text string }
 
 // kindWords are the kinds as people call them: one, and many.
@@ -247,29 +243,4 @@ func (v *View) facts() []fact {
 func (v *View) when(t time.Time) string {
 	at := cmp.Or(v.Location, time.UTC)
 	return t.In(at).Format("2006-01-02 15:04 MST")
-}
-
-// Drifted is what the live store has that no commit made.
-func (v *View) Drifted() []Drifted {
-	var out []Drifted
-	for i := range v.Drift {
-		d := &v.Drift[i]
-		var what []string
-		for _, f := range d.Fields {
-			before, after := SidesIn(v.Location, f)
-			what = append(what, fmt.Sprintf("%s is %s, and %s is declared", f.Path, before, after))
-		}
-		switch d.Op {
-		case reconcile.OpCreate:
-			what = []string{"is gone from the live store"}
-		case reconcile.OpDelete:
-			what = []string{"is in the live store, and not declared"}
-		}
-		who := v.who(d.Key)
-		if d.Kind != schema.KindUser {
-			who += " (" + kindWords[d.Kind][0] + ")"
-		}
-		out = append(out, Drifted{who, strings.Join(what, "; ")})
-	}
-	return out
 }
