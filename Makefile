@@ -32,8 +32,9 @@ lint: ## gofmt and go vet
 	@test -z "$$(gofmt -l cmd schema reconcile examples)" || { gofmt -l cmd schema reconcile examples; exit 1; }
 	go vet ./...
 
-bench: build ## measure validate, plan, apply and the agent beside cue vet and floors
+bench: build ## measure validate, plan, apply, previews and the agent beside peers and floors
 	go run ./cmd/bench run -mailops $(BIN)
+	go run ./cmd/bench preview -mailops $(BIN)
 	go run ./cmd/bench agent -mailops $(BIN)
 
 packages: # what is missing of .ci/packages.txt
