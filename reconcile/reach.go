@@ -124,8 +124,19 @@ type RouteChange struct {
 	After   []string       `json:"after"`
 }
 
-// String is the change as a line.
+// String is the change as a line: of many readers, those who come and go.
 func (r RouteChange) String() string {
+	const few = 4
+	if len(r.Before) > 0 && len(r.After) > 0 && len(r.Before)+len(r.After) > 2*few {
+		line := fmt.Sprintf("%s: %d → %d readers", r.Address, len(r.Before), len(r.After))
+		if gone := without(r.Before, r.After); len(gone) > 0 {
+			line += "; no longer " + strings.Join(gone, ", ")
+		}
+		if come := without(r.After, r.Before); len(come) > 0 {
+			line += "; now also " + strings.Join(come, ", ")
+		}
+		return line
+	}
 	show := func(to []string) string {
 		if len(to) == 0 {
 			return "nobody"
