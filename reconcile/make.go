@@ -31,12 +31,14 @@ type Input struct {
 	Former       Provenance // of Base, for what is no longer declared; nil: nobody knows
 	Notes        []Finding  // findings of the caller's own
 	Recorded     []string   // the fields that the store only records; see [Recorder]
+	Lacks        []Lack     // what the store cannot do; see [Limited]
 }
 
 // New makes the plan that turns live into want. It is a pure function of its
 // input. An error says that Only or Exclude is no pattern.
 func New(in Input) (*Plan, error) {
-	want := LeaveAlone(in.Want, in.Live.State, in.Organization.Unmanaged)
+	want, unmet := Attainable(in.Want, in.Live.State, in.Organization.Unmanaged, in.Lacks)
+	in.Notes = slices.Concat(in.Notes, Unfit(unmet))
 	want, err := Scope(want, in.Live.State, in.Only, in.Exclude)
 	if err != nil {
 		return nil, err
@@ -119,7 +121,7 @@ func (in Input) plan(changes []Change, after schema.State) *Plan {
 	findings, counts := Findings(in, after, changes)
 	p.Findings, p.Counts = append(append([]Finding{}, in.Notes...), findings...), counts
 	attribute(p, in.Live.State, after, in.Provenance, in.Former)
-	p.Recorded = recorded(p.Changes, in.Recorded)
+	p.Recorded, p.Unseen = recorded(p.Changes, in.Recorded), unseen(in.Lacks)
 	p.Seal()
 	return p
 }

@@ -126,7 +126,7 @@ func (a *app) liveInput(ctx context.Context, how access, flags planFlags, begun 
 		return in, err
 	}
 	var unseen int
-	in.Runs, in.Recorded, in.Store = s.Runs, s.Recorded, s.Label()
+	in.Runs, in.Recorded, in.Lacks, in.Store = s.Runs, s.Recorded, s.Lacks, s.Label()
 	if in.Live, unseen, err = s.Against(want, base, key); err != nil {
 		return in, fmt.Errorf("--live %s: %w", f.file, err)
 	}

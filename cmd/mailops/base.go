@@ -75,7 +75,8 @@ func (a *app) planRequest(ctx context.Context, flags planFlags, how access) (*pl
 // of what it was asked by.
 func (p *planned) narrow(in *reconcile.Input, was schema.State, guarding schema.Organization) {
 	in.Base, in.Guarding = was, &guarding
-	want := reconcile.LeaveAlone(in.Want, in.Live.State, in.Organization.Unmanaged)
+	want, unmet := reconcile.Attainable(in.Want, in.Live.State, in.Organization.Unmanaged, in.Lacks)
+	in.Notes = append(in.Notes, reconcile.Unfit(reconcile.Since(unmet, was, in.Want))...)
 	in.Want, p.drift = reconcile.Settle(want, in.Live.State, reconcile.Terms{At: in.At, Base: was, Drift: schema.Drift{Default: schema.DriftReport}})
 }
 

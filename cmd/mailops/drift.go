@@ -58,7 +58,7 @@ func (a *app) drift(ctx context.Context, adopt bool) error {
 	if err != nil {
 		return err
 	}
-	changes := f.drifted(in.Live.State)
+	changes := f.drifted(in)
 	notes, err := a.notes(ctx)
 	if err != nil {
 		return err
@@ -149,8 +149,9 @@ func (a *app) commitOf(ctx context.Context, r *reconcile.Run) (string, error) {
 }
 
 // drifted are the changes that would take back what no commit asks for.
-func (f inForce) drifted(live schema.State) []reconcile.Change {
-	want := reconcile.LeaveAlone(f.is.State, live, f.is.Organization.Unmanaged)
+func (f inForce) drifted(in reconcile.Input) []reconcile.Change {
+	live := in.Live.State
+	want, _ := reconcile.Attainable(f.is.State, live, f.is.Organization.Unmanaged, in.Lacks)
 	var out []reconcile.Change
 	for _, c := range reconcile.Diff(live, want) {
 		if f.is != f.whole {

@@ -146,7 +146,7 @@ func wholeView(t *testing.T) *preview.View {
 	p := &reconcile.Plan{Revision: "git:1", Want: "w", Store: "mem:", At: time.Unix(1, 0).UTC(), Undoes: 3, Counts: reconcile.Counts{Drift: 1},
 		Effects:  []reconcile.Effect{{Severity: reconcile.Severe, ID: "send-lost", Key: who, Text: "x", Origin: origin}},
 		Findings: []reconcile.Finding{{Rule: "deletes", Severity: reconcile.Refuse, Text: "x", Allow: "deletes=2", Lifted: true, Keys: []schema.Key{who}, Origin: origin}},
-		Routes:   []reconcile.RouteChange{{Address: "a@b.example", Before: []string{"a@b.example"}}}, Recorded: []string{"role"}}
+		Routes:   []reconcile.RouteChange{{Address: "a@b.example", Before: []string{"a@b.example"}}}, Recorded: []string{"role"}, Unseen: []string{"password"}}
 	full, bare := wholeState(), schema.State{}
 	for _, r := range full {
 		empty, err := schema.New(r.Key())

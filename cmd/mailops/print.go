@@ -83,6 +83,9 @@ func (a *app) printTail(v planView) {
 		a.printFindings(w, v.Findings)
 	}
 	fmt.Fprintf(w, "\n%s\n", a.paint(w, bold, v.summary()))
+	if len(v.Unseen) > 0 {
+		fmt.Fprintf(w, "Not observable in this store: %s. What others did to it is not known.\n", strings.Join(v.Unseen, ", "))
+	}
 	if len(v.Recorded) > 0 {
 		fmt.Fprintf(w, "Recorded, not enforced by this store: %s.\n", strings.Join(v.Recorded, ", "))
 	}

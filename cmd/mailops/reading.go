@@ -44,6 +44,9 @@ func (r *reading) whole(how access) error {
 	if recorder, ok := s.(reconcile.Recorder); ok {
 		r.in.Recorded = recorder.Recorded()
 	}
+	if limited, ok := s.(reconcile.Limited); ok {
+		r.in.Lacks = limited.Lacks()
+	}
 	r.in.Live, err = reconcile.ReadLive(r.ctx, s)
 	return err
 }

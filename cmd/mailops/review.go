@@ -95,7 +95,8 @@ func (a *app) movedOn(ctx context.Context, p *planned, base string) error {
 		return err
 	}
 	live := p.in.Live.State
-	p.drift, p.moved = reconcile.Moved(p.drift, live, reconcile.LeaveAlone(tip, live, org.Unmanaged))
+	want, _ := reconcile.Attainable(tip, live, org.Unmanaged, p.in.Lacks)
+	p.drift, p.moved = reconcile.Moved(p.drift, live, want)
 	return nil
 }
 

@@ -134,6 +134,8 @@ func (e ruleExample) findings(t *testing.T, w *resolve.Want) []reconcile.Finding
 	switch args := e.rule.Args; {
 	case len(args) == 2 && args[0] == "--actor":
 		in.Actor = schema.Address(args[1])
+	case len(args) == 2 && args[0] == "--lacks":
+		in.Lacks = []reconcile.Lack{{Kind: schema.KindUser, Path: args[1], Cannot: reconcile.CannotSet, Value: "true"}}
 	case len(args) == 1 && args[0] == "--base":
 		in.Guarding = &e.before.Organization
 	case len(args) == 2 && args[0] == "--spent":
@@ -143,7 +145,7 @@ func (e ruleExample) findings(t *testing.T, w *resolve.Want) []reconcile.Finding
 		}
 		in.Runs = append(in.Runs, reconcile.Run{At: ruleTime.Add(-time.Hour), Counts: reconcile.Counts{Deletes: n, Lockouts: n}})
 	case len(args) > 0:
-		t.Fatalf("args %q: want --actor ADDRESS, --base or --spent N", args)
+		t.Fatalf("args %q: want --actor ADDRESS, --lacks FIELD, --base or --spent N", args)
 	}
 	p, err := reconcile.New(in)
 	if err != nil {

@@ -67,7 +67,16 @@ type outcome struct {
 	settled schema.State
 	held    []reconcile.Held
 	secrets schema.Secrets
+	unmet   []reconcile.Unmet   // what the store cannot do
 	alone   []reconcile.Finding // refusals that are about single resources, which wait
+}
+
+// lacks are what a store cannot do.
+func lacks(s Store) []reconcile.Lack {
+	if limited, ok := s.(reconcile.Limited); ok {
+		return limited.Lacks()
+	}
+	return nil
 }
 
 // plan plans for a commit. What a rule refuses of single resources holds those
@@ -79,8 +88,9 @@ func (p *pass) plan(ctx context.Context, c *commit) (outcome, error) {
 	if !h.window.Open {
 		terms.Closed = &reconcile.Closed{Until: h.window.Until, Reason: h.window.Reason, Urgent: org.Changes.Urgent}
 	}
-	want := reconcile.LeaveAlone(c.want.State, h.live.State, org.Unmanaged)
 	out := outcome{commit: c}
+	var want schema.State
+	want, out.unmet = reconcile.Attainable(c.want.State, h.live.State, org.Unmanaged, lacks(p.store))
 	for {
 		out.settled, out.held = reconcile.Settle(want, h.live.State, terms)
 		if err := p.planSettled(ctx, &out, now); err != nil {
@@ -110,6 +120,7 @@ func (p *pass) planSettled(ctx context.Context, out *outcome, now time.Time) err
 	if recorder, ok := p.store.(reconcile.Recorder); ok {
 		in.Recorded = recorder.Recorded()
 	}
+	in.Lacks, in.Notes = lacks(p.store), reconcile.Unfit(out.unmet)
 	changes := reconcile.Diff(h.live.State, out.settled)
 	if len(changes) > 0 {
 		keys := make([]schema.Key, len(changes))

@@ -19,7 +19,8 @@ import (
 
 // A Store holds its rows in memory. The zero value is empty and ready.
 type Store struct {
-	By string // who Put and Remove are noted as; "" is "somebody"
+	By      string           // who Put and Remove are noted as; "" is "somebody"
+	Lacking []reconcile.Lack // what it is said not to be able to do
 
 	mu       sync.Mutex
 	rows     map[schema.Key]schema.Resource
@@ -41,7 +42,11 @@ var (
 	_ reconcile.Leader  = (*Store)(nil)
 	_ reconcile.Witness = (*Store)(nil)
 	_ reconcile.Watcher = (*Store)(nil)
+	_ reconcile.Limited = (*Store)(nil)
 )
+
+// Lacks implements reconcile.Limited.
+func (s *Store) Lacks() []reconcile.Lack { return s.Lacking }
 
 // New returns an empty store.
 func New() *Store { return &Store{} }

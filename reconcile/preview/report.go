@@ -230,6 +230,9 @@ func (v *View) facts() []fact {
 	if !v.Snapshot.IsZero() {
 		out = append(out, fact{"as it was at", v.when(v.Snapshot)})
 	}
+	if len(v.Unseen) > 0 {
+		out = append(out, fact{"not observable in this store", strings.Join(v.Unseen, ", ")})
+	}
 	if len(v.Recorded) > 0 {
 		out = append(out, fact{"recorded, not enforced by this store", strings.Join(v.Recorded, ", ")})
 	}

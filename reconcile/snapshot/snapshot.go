@@ -48,13 +48,14 @@ var (
 
 // A Head is what a snapshot says of itself.
 type Head struct {
-	At           time.Time `json:"at"`
-	Store        string    `json:"store"` // without credentials
-	Organization string    `json:"organization"`
-	Revision     string    `json:"revision,omitempty"` // of the newest run that left nothing out; "" when there is none
-	Recorded     []string  `json:"recorded,omitempty"` // see [reconcile.Recorder]
-	Since        time.Time `json:"since"`              // the runs from then on are in it
-	Key          string    `json:"key,omitempty"`      // a name of the key that it was made with; "" is none
+	At           time.Time        `json:"at"`
+	Store        string           `json:"store"` // without credentials
+	Organization string           `json:"organization"`
+	Revision     string           `json:"revision,omitempty"` // of the newest run that left nothing out; "" when there is none
+	Recorded     []string         `json:"recorded,omitempty"` // see [reconcile.Recorder]
+	Lacks        []reconcile.Lack `json:"lacks,omitempty"`    // see [reconcile.Limited]
+	Since        time.Time        `json:"since"`              // the runs from then on are in it
+	Key          string           `json:"key,omitempty"`      // a name of the key that it was made with; "" is none
 }
 
 // A Snapshot is what was read of one.

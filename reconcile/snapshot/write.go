@@ -92,6 +92,9 @@ func lines(ctx context.Context, enc *json.Encoder, s Source, o Options) (Written
 	if r, ok := s.(reconcile.Recorder); ok {
 		out.Recorded = r.Recorded()
 	}
+	if l, ok := s.(reconcile.Limited); ok {
+		out.Lacks = l.Lacks()
+	}
 	if o.Key != nil {
 		out.Key = o.Key.id()
 	}

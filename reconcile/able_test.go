@@ -1,0 +1,95 @@
+package reconcile_test
+
+import (
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"mailops/reconcile"
+	"mailops/reconcile/mem"
+	"mailops/reconcile/storetest"
+	"mailops/schema"
+)
+
+// FuzzAttainable: a plan for a store that cannot do everything asks it for nothing
+// that it cannot do, and when it is carried out there is nothing left to do.
+func FuzzAttainable(f *testing.F) {
+	for seed := range uint64(8) {
+		f.Add(seed, seed*977)
+	}
+	f.Add(uint64(95), uint64(4876)) // a list that cannot be deleted has the address of a user who is wanted
+	f.Fuzz(func(t *testing.T, seed, lacking uint64) {
+		rng := rand.New(rand.NewPCG(seed, lacking))
+		live, secrets := storetest.Random(rng, 1+int(seed%24))
+		want := live
+		for range 1 + lacking%3 {
+			var more schema.Secrets
+			want, more = storetest.Mutate(rng, want)
+			maps.Copy(secrets, more)
+		}
+		lacks := someLacks(rng)
+		s := mem.New()
+		carryOut(t, s, reconcile.Input{Want: live}, secrets)
+		s.Lacking = lacks
+		p := carryOut(t, s, reconcile.Input{Want: want, Lacks: lacks}, secrets)
+		for i := range p.Changes {
+			asksFor(t, &p.Changes[i], lacks)
+		}
+		if again := carryOut(t, s, reconcile.Input{Want: want, Lacks: lacks}, nil); len(again.Changes) > 0 {
+			t.Errorf("the plan after it is not empty: %+v", again.Changes[0])
+		}
+	})
+}
+
+// someLacks are of kinds and fields at random.
+func someLacks(rng *rand.Rand) []reconcile.Lack {
+	var out []reconcile.Lack
+	if rng.IntN(4) == 0 {
+		out = append(out, reconcile.Lack{Kind: schema.KindList, Cannot: reconcile.CannotSet})
+	}
+	for _, kind := range []schema.Kind{schema.KindDomain, schema.KindUser} {
+		empty, _ := schema.New(schema.Key{Kind: kind, Name: "a@b.example"})
+		for _, f := range schema.Fields(kind) {
+			if rng.IntN(4) == 0 && !f.Secret() {
+				cannot := []reconcile.Inability{reconcile.CannotSet, reconcile.CannotHold, reconcile.CannotObserve}[rng.IntN(3)]
+				out = append(out, reconcile.Lack{Kind: kind, Path: f.Path, Cannot: cannot, Value: f.Get(empty)})
+			}
+		}
+	}
+	return out
+}
+
+// asksFor fails when a change asks for what a store lacks.
+func asksFor(t *testing.T, c *reconcile.Change, lacks []reconcile.Lack) {
+	t.Helper()
+	for _, l := range lacks {
+		if l.Kind != c.Kind || l.Cannot == reconcile.CannotObserve || c.Op == reconcile.OpDelete && l.Path != "" {
+			continue
+		}
+		if l.Path == "" {
+			t.Errorf("the store cannot %s a %s", c.Op, c.Kind)
+		} else if f := c.Field(l.Path); f != nil && (c.Op == reconcile.OpUpdate || f.After != l.Value) {
+			t.Errorf("%s %s: the store cannot set %s to %s", c.Op, c.Key, l.Path, f.After)
+		}
+	}
+}
+
+// carryOut plans, and applies the plan whatever guards say.
+func carryOut(t *testing.T, s *mem.Store, in reconcile.Input, secrets schema.Secrets) *reconcile.Plan {
+	t.Helper()
+	var err error
+	if in.Live, err = reconcile.ReadLive(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	in.At = time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC)
+	p, err := reconcile.New(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Apply(t.Context(), reconcile.Batch{Run: reconcile.Run{At: in.At, Plan: p.ID, Changes: slices.Clone(p.Changes)}, Secrets: secrets}); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
