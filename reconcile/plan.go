@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"time"
 
@@ -40,6 +41,7 @@ type Plan struct {
 
 	Later     []Later `json:"later,omitempty"`     // what the declarations do by themselves later; see Foretell
 	LaterMore int     `json:"laterMore,omitempty"` // how much more of it there is
+	Covers    bool    `json:"covers,omitempty"`    // the approval covers that, and what is loosened, too; see Cover
 }
 
 // A Summary counts the changes.
@@ -128,10 +130,21 @@ func (p *Plan) Seal() {
 	p.ID = p.digest()
 }
 
+// Cover makes the approval of a pull request's plan cover what it does by itself
+// later, and what it loosens, and seals the plan again. The plan of all that is
+// asked for cannot tell what of that is anybody's in particular.
+func (p *Plan) Cover() {
+	p.Covers = true
+	p.Seal()
+}
+
 // approval hashes what the plan does to whom: not when and where it was made, nor
 // how the rows were. Who approves a preview approves this.
 func (p *Plan) approval() string {
 	sum := sha256.New()
+	if p.Covers {
+		p.cover(sum)
+	}
 	for i := range p.Changes {
 		c := &p.Changes[i]
 		fmt.Fprintf(sum, "%q %q %q\n", c.Key, c.Op, c.From)
@@ -140,6 +153,24 @@ func (p *Plan) approval() string {
 		}
 	}
 	return hex.EncodeToString(sum.Sum(nil)[:16])
+}
+
+func (p *Plan) cover(sum hash.Hash) {
+	for i := range p.Later {
+		l := &p.Later[i]
+		fmt.Fprintf(sum, "later %d %q %t\n", l.At.Unix(), l.Key, l.Cancelled)
+		for _, f := range l.Fields {
+			fmt.Fprintf(sum, " %q %q\n", f.Path, f.After)
+		}
+	}
+	if p.LaterMore > 0 {
+		fmt.Fprintf(sum, "more %d\n", p.LaterMore)
+	}
+	for _, f := range p.Findings {
+		if f.Rule == "guard-loosened" {
+			fmt.Fprintf(sum, "loosens %q\n", f.Text)
+		}
+	}
 }
 
 // digest hashes the plan change by change: the whole of a large one as JSON

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -34,6 +35,11 @@ func (a *app) applyCommand() *cobra.Command {
 			p, err := a.plan(cmd.Context(), flags, toWrite)
 			if err != nil {
 				return err
+			}
+			if flags.base != "" {
+				if err := a.review(cmd.Context(), p, flags.base); err != nil {
+					return err
+				}
 			}
 			if err := approve.same(p.Plan); err != nil {
 				return err
@@ -66,6 +72,10 @@ func (a *app) carryOut(ctx context.Context, p *planned, flags planFlags, yes boo
 	run, due, err := a.apply(ctx, p)
 	if err != nil || run == 0 {
 		return err
+	}
+	if len(p.Changes) == 0 {
+		fmt.Fprintf(a.out, "\nRecorded as run %d: the guards of this commit hold what comes after it.\n", run)
+		return nil
 	}
 	sum := p.Summary
 	fmt.Fprintf(a.out, "\nApplied as run %d: %d created, %d updated, %d deleted.\n", run, sum.Create, sum.Update, sum.Delete)
@@ -131,7 +141,7 @@ func answer(ctx context.Context, read func() (string, error)) (string, error) {
 // apply carries out a plan and returns the run; 0 when there is nothing to do.
 // Backups that are due then are queued.
 func (a *app) apply(ctx context.Context, p *planned) (int64, []schema.Address, error) {
-	if len(p.Changes) == 0 && len(p.Refusals()) == 0 {
+	if len(p.Changes) == 0 && len(p.Refusals()) == 0 && !p.loosens() {
 		return 0, nil, nil
 	}
 	defer a.progress(fmt.Sprintf("applying %s", count(len(p.Changes), "change")))()
@@ -179,7 +189,7 @@ func (a *app) applyFile(ctx context.Context, file string, flags planFlags, appro
 		return err
 	}
 	in.Allow = append(in.Allow, lifted(p)...)
-	in.Organization = w.Organization
+	in.Organization, in.Guarding = w.Organization, a.guarding(ctx, in.Runs)
 	if err := a.unused(ctx, p); err != nil {
 		return err
 	}
@@ -191,8 +201,20 @@ func (a *app) applyFile(ctx context.Context, file string, flags planFlags, appro
 		return err
 	}
 	p.Effects = append([]reconcile.Effect{}, reconcile.Effects(in, after, p.Changes)...)
+	before := p.Refusals()
 	p.Findings, p.Counts = reconcile.Findings(in, after, p.Changes)
+	p.Findings = append(p.Findings, refusedBefore(before, p.Findings, in.Allow)...)
 	return a.carryOut(ctx, &planned{Plan: p, in: in, want: w}, flags, true)
+}
+
+// refusedBefore are the refusals that a plan was saved with, and that nobody has lifted:
+// the declarations may have loosened since what guarded it.
+func refusedBefore(saved, now []reconcile.Finding, allow []reconcile.Allowance) []reconcile.Finding {
+	return slices.DeleteFunc(slices.Clone(saved), func(f reconcile.Finding) bool {
+		again := func(g reconcile.Finding) bool { return g.Rule == f.Rule && g.Text == f.Text }
+		lifts := func(l reconcile.Allowance) bool { return l.Rule == f.Rule }
+		return slices.ContainsFunc(now, again) || slices.ContainsFunc(allow, lifts)
+	})
 }
 
 // unused refuses a plan that a run has carried out: what came after that run,

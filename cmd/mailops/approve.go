@@ -52,7 +52,7 @@ func signPlan(file, keyFile string) error {
 type approval struct{ plan, signers string }
 
 func (f *approval) add(cmd *cobra.Command) {
-	cmd.Flags().Var((*revisionFlag)(&f.plan), "approved-plan", "apply only if the plan does what that one did: the `ID` that a preview names, or approval of its JSON")
+	cmd.Flags().Var((*revisionFlag)(&f.plan), "approved-plan", "apply only if the plan does what that one did: the `ID` that a preview names, or approval of its JSON; with the --base of the preview also what it does later by itself, and which guards it loosens. It does not expire")
 	cmd.Flags().StringVar(&f.signers, "verify-key", "", "carry out a plan file only if PLANFILE.sig is by a key in this `FILE`: a .pub file, or allowed_signers of ssh-keygen")
 }
 
@@ -61,7 +61,7 @@ func (f *approval) same(p *reconcile.Plan) error {
 	if f.plan == "" || f.plan == p.Approval {
 		return nil
 	}
-	return fmt.Errorf("%w: it is %s, and %s was approved; preview it and approve again", errApproved, p.Approval, f.plan)
+	return fmt.Errorf("%w: it is %s, and %s was approved; preview it and approve again (of a preview with --base, apply needs the same --base)", errApproved, p.Approval, f.plan)
 }
 
 // signed demands that a plan file is signed, where that is asked.

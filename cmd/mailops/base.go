@@ -23,7 +23,7 @@ type request struct {
 	inside   string
 	name     string // of the base, as people say it
 	from, to git.Revision
-	old, new fs.FS
+	old, new fs.FS // old is nil where the base has no such folder
 	tracker  track.Tracker
 	base     *track.Want // nil: the declarations of the base are wrong
 	now      *track.Want
@@ -92,9 +92,15 @@ func (a *app) request(ctx context.Context, base string) (*request, error) {
 	if err != nil {
 		return nil, err
 	}
-	var problems schema.Problems
-	switch problems, err = a.readBase(ctx, r, at); {
-	case errors.Is(err, fs.ErrNotExist), err == nil && len(problems) > 0:
+	problems, err := schema.Problems(nil), fs.ErrNotExist
+	if r.old != nil {
+		problems, err = a.readBase(ctx, r, at)
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		r.base, r.name = nil, "nothing: "+r.name+" declares nothing here"
+		r.now, problems, err = r.tracker.Load(ctx, r.new, at)
+	case err == nil && len(problems) > 0:
 		r.base, r.name = nil, wrongBase(r.name)
 		r.now, problems, err = r.tracker.Load(ctx, r.new, at)
 	case err == nil:
@@ -125,10 +131,16 @@ func (a *app) ends(ctx context.Context, base string, r *request) (err error) {
 	}
 	r.name = base + " (" + r.from.Commit[:12] + ")"
 	a.commit = &r.to
-	if r.old, err = r.repo.FS(r.from, r.inside); err == nil {
+	if r.old, err = r.repo.FS(r.from, r.inside); errors.Is(err, fs.ErrNotExist) {
+		r.old, err = nil, nil // the folder is new
+	}
+	if err == nil {
 		r.new, err = r.repo.FS(r.to, r.inside)
 	}
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return undeclared(a.rev)
+	case err != nil:
 		return fmt.Errorf("%w: %w", errRepository, err)
 	}
 	return nil

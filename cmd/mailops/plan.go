@@ -52,7 +52,7 @@ func (a *app) planCommand() *cobra.Command {
 			if err != nil {
 				return a.unplanned(cmd.Context(), err, flags)
 			}
-			if err := errors.Join(a.foretell(cmd.Context(), p), a.review(cmd.Context(), p, flags.base)); err != nil {
+			if err := a.review(cmd.Context(), p, flags.base); err != nil {
 				return a.unplanned(cmd.Context(), err, flags)
 			}
 			if out != "" {
@@ -132,6 +132,9 @@ func (a *app) plan(ctx context.Context, flags planFlags, how access) (*planned, 
 	}
 	in.Want, in.Organization, in.At, in.Revision = w.State, w.Organization, w.At.UTC(), a.revision(decls)
 	in.Only, in.Exclude, in.Provenance, in.Notes = flags.only, flags.exclude, w, notes(w.Unset)
+	if flags.base == "" {
+		in.Guarding = a.guarding(ctx, in.Runs)
+	}
 	if out.was != nil {
 		in.WantDigest, in.Former = in.Want.Digest(), out.was
 		out.narrow(&in, was, out.was.Organization)

@@ -168,7 +168,7 @@ func wholeView(t *testing.T) *preview.View {
 		}
 	}
 	p.Later = []reconcile.Later{{At: time.Unix(4, 0).UTC(), Key: who, Reason: "x", Cancelled: true, Fields: p.Changes[0].Fields[:1], Effects: p.Effects, Origin: origin}}
-	p.LaterMore = 1
+	p.LaterMore, p.Covers = 1, true
 	p.Seal()
 	return &preview.View{Plan: p, Base: "main", BaseCommit: strings.Repeat("a", 40), Snapshot: time.Unix(2, 0).UTC(),
 		Drift: []reconcile.Held{{Change: p.Changes[0], Why: reconcile.HeldReport, Reason: "x", Until: time.Unix(3, 0).UTC()}},

@@ -17,7 +17,7 @@ import (
 // did since.
 func (a *app) review(ctx context.Context, p *planned, base string) error {
 	if p.base == "" {
-		return nil
+		return a.foretell(ctx, p)
 	}
 	findings, err := p.unseen(ctx)
 	if err == nil && len(p.drift) > 0 {
@@ -26,10 +26,11 @@ func (a *app) review(ctx context.Context, p *planned, base string) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", errRepository, err)
 	}
-	if len(findings) > 0 {
-		p.Findings = append(p.Findings, findings...)
-		p.Seal()
+	p.Findings = append(p.Findings, findings...)
+	if err := a.foretell(ctx, p); err != nil {
+		return err
 	}
+	p.Cover()
 	return nil
 }
 
