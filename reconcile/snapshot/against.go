@@ -2,22 +2,22 @@ package snapshot
 
 import (
 	"fmt"
+	"slices"
 
 	"mailops/reconcile"
 	"mailops/schema"
 )
 
-// Against is the live state for a plan that compares it with want. What want says
-// itself is put in place of its hash wherever the two are equal: a plan then has
-// the changes that it would have against the store, and tells nobody more than
-// the declarations do. What differs stays hashed. key is the one that the
+// Against is the live state for a plan that compares it with want. What want and
+// base say themselves is put in place of its hash wherever the two are equal: a
+// plan then has the changes that it would have against the store, and tells nobody
+// more than the declarations do. What differs stays hashed. key is the one that the
 // snapshot was made with.
 //
-// Of a snapshot without a key nobody can tell whether a password changes. base is
-// what was asked for before want, such as what the commit in force asks for: a
-// password that differs from it is a change, and others are taken to be as they
-// are live. nil: nothing is known, and all are. unseen is how many declared
-// passwords were taken so.
+// Of a snapshot without a key nobody can tell which passwords are live. base is
+// what was asked for before want, such as what the commit in force asks for: its
+// passwords are taken to be live. nil: nothing is known, and those that are wanted
+// are. unseen is how many were taken so.
 //
 // Rows that still have a hidden value have another version than in the store:
 // such a plan is for reading, and no store applies it.
@@ -32,7 +32,7 @@ func (s *Snapshot) Against(want, base schema.State, key *Key) (live reconcile.Li
 	case key.id() != s.Key:
 		return live, 0, fmt.Errorf("%w: its key is %s, and this one is %s", ErrKey, s.Key, key.id())
 	}
-	said := lexiconOf(want, key)
+	said := lexiconOf(slices.Concat(base, want), key)
 	live.State = make(schema.State, len(s.Live.State))
 	live.Observed = make(map[schema.Address]schema.Observed, len(s.Live.Observed))
 	for i, r := range s.Live.State {
@@ -45,40 +45,40 @@ func (s *Snapshot) Against(want, base schema.State, key *Key) (live reconcile.Li
 	return live, 0, nil
 }
 
-// unlocked puts the passwords that are wanted into a live state that hides its
-// own, but for those that base did not ask for.
+// unlocked puts passwords into a live state that hides its own: those that base
+// asks for, where there is one, as nothing else is known of them, and else those
+// that are wanted. It counts the second: whether they changed, nobody can tell.
 func unlocked(live, want, base schema.State) (schema.State, int) {
-	out, unseen := make(schema.State, len(live)), 0
+	asked, unseen := base, 0
+	if base == nil {
+		asked = want
+	}
+	out := make(schema.State, len(live))
 	for i, r := range live {
 		out[i] = r
 		u, ok := r.(*schema.User)
 		if !ok || u.Password != hiddenPassword {
 			continue
 		}
-		var wanted schema.Resource
-		wanted, want = want.Next(r)
-		will, ok := wanted.(*schema.User)
-		if !ok || will.Password == "" || base != nil && !asks(base, will) {
-			continue
+		var is schema.Resource
+		is, asked = asked.Next(r)
+		if has, ok := is.(*schema.User); ok && has.Password != "" {
+			known := *u
+			known.Password = has.Password
+			out[i] = &known
+			unseen++
 		}
-		known := *u
-		known.Password = will.Password
-		out[i] = &known
-		unseen++
+	}
+	if base != nil {
+		return out, 0
 	}
 	return out, unseen
-}
-
-// asks reports whether a state asks for the password that a user shall have.
-func asks(base schema.State, will *schema.User) bool {
-	was, ok := base.Find(will.Key()).(*schema.User)
-	return ok && was.Password == will.Password
 }
 
 // A lexicon tells of hashes what they stand for.
 type lexicon map[string]string
 
-// lexiconOf holds what a state says.
+// lexiconOf holds what resources say.
 func lexiconOf(s schema.State, key *Key) lexicon {
 	said, h := make(lexicon), key.hasher()
 	note := func(is word, value string) string {
