@@ -30,7 +30,7 @@ func (a *app) view(p *planned, flags planFlags) *preview.View {
 	if a.format == formatMarkdown || a.format == formatHTML { // of many users it takes a while
 		v.After = p.after()
 	}
-	if a.at != "" { // what the clock does until then is nobody's drift
+	if p.in.At.After(a.now()) { // what the clock does until then is nobody's drift
 		v.Drift, v.Moved = nil, nil
 	}
 	if loc, err := time.LoadLocation(p.in.Organization.Timezone); err == nil {
