@@ -40,6 +40,7 @@ var arrows = []struct {
 	{"reconcile/backup", []string{"schema", "reconcile"}, "copying mail needs a mail server and files; a store only to mark a state"},
 	{"reconcile/backup/pop3sim", nil, "a mail server for tests needs nothing of this module"},
 	{"reconcile/simhttp", nil, "faults and logs of a simulated service know HTTP and no service"},
+	{"reconcile/zohomail", []string{"schema", "reconcile", "reconcile/internal/hosted"}, "stores never see each other, CUE, YAML or git; nor their own simulator"},
 	{"reconcile/zohomail/zohosim", []string{"reconcile/simhttp"}, "a store cannot lean on a mistake that it shares with its simulator"},
 	{"reconcile/emailarray/arraysim", []string{"reconcile/simhttp"}, "a store cannot lean on a mistake that it shares with its simulator"},
 	{"reconcile/storetest", []string{"schema", "reconcile", "reconcile/mem"}, "the suite knows stores by their interface, and compares each with mem"},
