@@ -56,7 +56,9 @@ const (
 )
 
 // Do sends a call that changes something, in its turn, and says what became of it.
-// An outcome of hosted.Unknown is left to the caller, who reads what is so.
+// An outcome of hosted.Unknown is left to the caller, who reads what is so; and one
+// of hosted.Refused without a text, since an error can come without words and be
+// that it was so already.
 func (c *Client) Do(ctx context.Context, call hosted.Call, secrets hosted.Secrets) hosted.Answer {
 	return c.insist(ctx, call, secrets, call.Method == http.MethodGet)
 }

@@ -51,7 +51,7 @@ func stage(t *testing.T, words ...string) *scene {
 			{Address: "ada@acme.example", DisplayName: "Ada Abdi", Role: "super_admin"},
 			{Address: "bob@acme.example", DisplayName: "Bob Berg"},
 		},
-		Groups: []zohosim.Group{{Address: "team@acme.example", Members: []zohosim.Member{{"ada@acme.example", "moderator"}, {"bob@acme.example", "member"}}}},
+		Groups: []zohosim.Group{{Address: "team@acme.example", Members: []zohosim.Member{{Address: "ada@acme.example", Role: "moderator"}, {Address: "bob@acme.example", Role: "member"}}}},
 	})
 	return s
 }

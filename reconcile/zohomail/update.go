@@ -106,8 +106,9 @@ func (a API) status(id ID, before, after *schema.User) (less, more []hosted.Call
 	return less, more
 }
 
-// forwards is the calls of forwarding. Whether a copy is kept is set when there is
-// an address to forward to, without which it is not shown.
+// forwards is the calls of forwarding. Whether a copy is kept is not shown without
+// an address to forward to, but the service remembers it: with the first address
+// it is always said, lest mail be forwarded and not kept.
 func (a API) forwards(id ID, before, after *schema.User) (gone, added []hosted.Call) {
 	b, w := before.Forwarding, after.Forwarding
 	for _, to := range b.To {
@@ -120,7 +121,7 @@ func (a API) forwards(id ID, before, after *schema.User) (gone, added []hosted.C
 			added = append(added, a.AddForward(id, to))
 		}
 	}
-	if len(w.To) > 0 && b.KeepCopy != w.KeepCopy {
+	if len(w.To) > 0 && (len(b.To) == 0 || b.KeepCopy != w.KeepCopy) {
 		added = append(added, a.SetKeepCopy(id, w.KeepCopy))
 	}
 	return gone, added
