@@ -72,7 +72,8 @@ func undelivered(err error) hosted.Outcome {
 	return hosted.Unknown
 }
 
-// outcome is what a whole answer means.
+// outcome is what a whole answer means. Of several who are to be deleted, one who
+// is gone already may keep the rest from being deleted.
 func outcome(call hosted.Call, status int, readable bool, text string, body []byte) hosted.Outcome {
 	switch {
 	case status/100 == 2 && readable:
@@ -85,7 +86,7 @@ func outcome(call hosted.Call, status int, readable bool, text string, body []by
 		return hosted.TokenFailed
 	case strings.Contains(text, noRule):
 		return hosted.Failed
-	case status == http.StatusNotFound && call.Method == http.MethodDelete, containsAny(strings.ToUpper(text), already):
+	case status == http.StatusNotFound && call.Method == http.MethodDelete && len(named(call, "accountList")) < 2, containsAny(strings.ToUpper(text), already):
 		return hosted.Already
 	}
 	return hosted.Refused
@@ -159,7 +160,7 @@ func eachUser(call hosted.Call, data json.RawMessage) (hosted.Outcome, string) {
 		}
 	}
 	var refused []string
-	for _, zuid := range list1(call, "userList") {
+	for _, zuid := range named(call, "userList") {
 		if done, ok := said[zuid]; ok && !done {
 			refused = append(refused, zuid)
 		}
@@ -170,8 +171,8 @@ func eachUser(call hosted.Call, data json.RawMessage) (hosted.Outcome, string) {
 	return hosted.Done, ""
 }
 
-// list1 is a list of texts in the body of a call.
-func list1(call hosted.Call, name string) (out []string) {
+// named is a list of texts in the body of a call.
+func named(call hosted.Call, name string) (out []string) {
 	for _, f := range call.Body {
 		if f.Name == name {
 			_ = json.Unmarshal(f.Value, &out) // we wrote it

@@ -81,6 +81,7 @@ func TestClassify(t *testing.T) {
 		{"disabled already", imap, 400, no("error", "not enabled"), hosted.Already, "not enabled"},
 		{"not there", imap, 404, no("moreInfo", "Account id 1 is invalid"), hosted.Refused, "Account id 1 is invalid"},
 		{"deleted already", remove, 404, no("moreInfo", "Account id 1 is invalid"), hosted.Already, ""},
+		{"one of two deleted already", api.DeleteUsers("1", "2"), 404, no("moreInfo", "Account id 1 is invalid"), hosted.Refused, "invalid"},
 		{"no such call", imap, 404, no("moreInfo", noRule), hosted.Failed, "no such call"},
 		{"no licence", imap, 400, no("moreInfo", noLicence), hosted.Refused, "before there is a licence"},
 		{"not permitted", imap, 400, no("moreInfo", "OPERATION_NOT_PERMITTED"), hosted.Refused, "OPERATION_NOT_PERMITTED"},

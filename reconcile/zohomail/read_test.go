@@ -126,7 +126,7 @@ func TestReadOutlasts(t *testing.T) {
 	for _, as := range []string{"429", "429-retry-after", "400", "403"} {
 		s := stageWith(t, zohosim.Options{}, Options{PerMinute: 60}, "throttle=4", "lock=20m", "throttled-as="+as)
 		s.add(t, zohosim.Sample(20, "acme.example"))
-		s.Client.options.PageSize, s.Client.PageSize = 4, 4
+		s.Client.PageSize = 4
 		users, err := s.ListUsers(t.Context())
 		if err != nil || len(users) != 20 || s.Lockouts() != 1 {
 			t.Errorf("%s: %d users, %d lock-outs, %v", as, len(users), s.Lockouts(), err)

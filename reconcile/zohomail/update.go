@@ -129,10 +129,13 @@ func (a API) forwards(id ID, before, after *schema.User) (gone, added []hosted.C
 
 // cannotSet lists the fields that differ and that no call sets.
 func cannotSet(before, after *schema.User) (paths []string) {
+	table := userTable()
 	for _, f := range schema.Fields(schema.KindUser) {
-		ability := AbilityOf(schema.KindUser, f.Path)
-		impossible := !ability.Can.Sets() || f.Path == "role" && after.Role == schema.RoleSuperAdmin
-		if impossible && !f.Equal(before, after) {
+		if f.Equal(before, after) {
+			continue
+		}
+		impossible := !table.of(f.Path).Can.Sets() || f.Path == "role" && after.Role == schema.RoleSuperAdmin
+		if impossible {
 			paths = append(paths, f.Path)
 		}
 	}

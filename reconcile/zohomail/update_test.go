@@ -193,7 +193,7 @@ func (s *scene) proves(t *testing.T, all []Expectation) {
 func TestCannotObserve(t *testing.T) {
 	for _, c := range []struct{ quirk, disabled, path string }{{"no-forward", "", "forwarding.to"}, {"disabled-as=nothing", ShownNowhere, "status"}} {
 		s := stage(t, c.quirk)
-		s.Client.Disabled, s.Client.Settings.Disabled = c.disabled, c.disabled
+		s.Client.Disabled = c.disabled
 		want := wants(rand.New(rand.NewPCG(1, 1)), "bob@acme.example")
 		want.Status, want.Forwarding.To = schema.StatusSuspended, []schema.Address{"ada@acme.example"}
 		want.Forwarding.KeepCopy = true

@@ -1,0 +1,137 @@
+package zohomail
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"mailops/reconcile/internal/hosted"
+	"mailops/reconcile/zohomail/zohosim"
+	"mailops/schema"
+)
+
+// TestFigures holds how many requests things take, beside the least that the
+// documented API allows: `go test -v -run TestFigures` prints them.
+func TestFigures(t *testing.T) {
+	var out strings.Builder
+	fmt.Fprintf(&out, "\n%-34s %8s %6s\n", "", "requests", "least")
+	row := func(what string, got, most, least int) {
+		t.Helper()
+		fmt.Fprintf(&out, "%-34s %8d %6d\n", what, got, least)
+		if got > most {
+			t.Errorf("%s: %d requests, %d were enough", what, got, most)
+		}
+	}
+	for _, c := range []struct{ users, most, least int }{{10, 2, 1}, {200, 2, 1}, {201, 2, 2}, {1000, 6, 5}, {5000, 26, 25}} {
+		s := crowd(t, c.users)
+		if users, err := s.ListUsers(t.Context()); err != nil || len(users) != c.users {
+			t.Fatal(len(users), err)
+		}
+		row(fmt.Sprintf("read %d users", c.users), s.requests(), c.most, c.least)
+	}
+	s := stage(t)
+	if _, _, err := s.ListGroups(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	row("read all groups with members", s.requests(), 1, 1)
+	for _, c := range kindsOfChange() {
+		before, after := newcomer(&schema.User{}), newcomer(&schema.User{})
+		before.Role, after.Role = schema.RoleMember, schema.RoleMember
+		c.change(before, after)
+		calls, _ := API{Organization: "7"}.Update(ID{"1", "2"}, before, after)
+		row(c.name, len(calls), c.least+c.more, c.least)
+	}
+	row("create a user", 1, 1, 1)
+	row("delete a user", 1, 1, 1)
+	for _, n := range []int{1, 100} {
+		s := crowd(t, 1000)
+		s.expects(t, n)
+		row(fmt.Sprintf("read %d changes of 1000 users back", n), s.requests(), min(n, 6), min(n, 5))
+	}
+	t.Log(out.String())
+}
+
+// kindsOfChange are the ways in which a user differs. More is what is spent beyond
+// the least.
+func kindsOfChange() []kindOfChange {
+	to := []schema.Address{"a@acme.example"}
+	return []kindOfChange{
+		{"a switch", 1, 0, func(_, a *schema.User) { a.MailboxActions.IMAP = true }},
+		{"all five switches", 5, 0, func(_, a *schema.User) {
+			a.MailboxActions = schema.MailboxActions{SpamCheck: true, IMAP: true, POP: true, ActiveSync: true}
+		}},
+		{"name", 1, 0, func(_, a *schema.User) { a.Name = "A" }},
+		{"role", 1, 0, func(_, a *schema.User) { a.Role = schema.RoleAdmin }},
+		{"suspend", 1, 0, func(_, a *schema.User) { a.Status = schema.StatusSuspended }},
+		{"deactivate", 1, 0, func(_, a *schema.User) { a.Status = schema.StatusDeactivated }},
+		{"suspended to deactivated", 1, 0, func(b, a *schema.User) { b.Status, a.Status = schema.StatusSuspended, schema.StatusDeactivated }},
+		{"deactivated to suspended", 1, 0, func(b, a *schema.User) { b.Status, a.Status = schema.StatusDeactivated, schema.StatusSuspended }},
+		{"activate again", 1, 0, func(b, _ *schema.User) { b.Status = schema.StatusDeactivated }},
+		{"first forward (and its copy)", 1, 1, func(_, a *schema.User) { a.Forwarding.To = to }},
+		{"end the only forward", 1, 0, func(b, _ *schema.User) { b.Forwarding.To = to }},
+		{"keep no copy", 1, 0, func(b, a *schema.User) { b.Forwarding.To = to; a.Forwarding = schema.Forwarding{To: to} }},
+	}
+}
+
+type kindOfChange struct {
+	name        string
+	least, more int
+	change      func(before, after *schema.User)
+}
+
+// crowd is an organization of so many.
+func crowd(t *testing.T, n int, words ...string) *scene {
+	t.Helper()
+	s := stageWith(t, zohosim.Options{}, Options{}, words...)
+	state := zohosim.Sample(n, "acme.example")
+	state.Groups = nil
+	s.add(t, state)
+	return s
+}
+
+// expects reads so many users back.
+func (s *scene) expects(t *testing.T, n int) {
+	t.Helper()
+	var all []Expectation
+	for _, u := range s.Users()[:n] {
+		all = append(all, Expectation{ZUID: fmt.Sprint(u.ZUID), Want: &schema.User{Settings: schema.Settings{MailboxActions: schema.MailboxActions{POP: u.POP}}}, Fields: []string{"mailboxActions.pop"}})
+	}
+	found, err := s.Verify(t.Context(), len(s.Users()), all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range found {
+		if f.Proof != Seen {
+			t.Fatalf("got %+v", f)
+		}
+	}
+}
+
+// TestThousandChanges: with the limit on, a thousand changes with all that is read
+// before and after take at most 1.05 times as many requests, no lock-out, and as
+// long as was foretold.
+func TestThousandChanges(t *testing.T) {
+	s := crowd(t, 1000, "throttle=30", "late=5s", "already=spaces")
+	_ = s.clock.sleep(t.Context(), time.Minute) // reads are late
+	users, err := s.ListUsers(t.Context())
+	if err != nil || len(users) != 1000 {
+		t.Fatal(len(users), err)
+	}
+	told, err := s.Length(1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin := s.clock.now()
+	for _, r := range users {
+		if answer := s.Do(t.Context(), s.SetPOP(r.ID, true), nil); answer.Outcome != hosted.Done {
+			t.Fatalf("%+v", answer)
+		}
+	}
+	took := s.clock.now().Sub(begin)
+	s.expects(t, 1000)
+	t.Logf("%d requests for 1000 changes, %d lock-outs, %s foretold, %s taken", s.requests(), s.Lockouts(), told, took)
+	if s.requests() > 1050 || s.Lockouts() != 0 || (took-told).Abs() > time.Minute || s.asked() != 1 {
+		t.Errorf("%d tokens", s.asked())
+	}
+}
