@@ -42,6 +42,7 @@ var arrows = []struct {
 	{"reconcile/simhttp", nil, "faults and logs of a simulated service know HTTP and no service"},
 	{"reconcile/zohomail", []string{"schema", "reconcile", "reconcile/internal/hosted"}, "stores never see each other, CUE, YAML or git; nor their own simulator"},
 	{"reconcile/zohomail/zohosim", []string{"reconcile/simhttp"}, "a store cannot lean on a mistake that it shares with its simulator"},
+	{"reconcile/emailarray", []string{"schema", "reconcile", "reconcile/internal/hosted"}, "stores never see each other, CUE, YAML or git, nor the service that tests simulate"},
 	{"reconcile/emailarray/arraysim", []string{"reconcile/simhttp"}, "a store cannot lean on a mistake that it shares with its simulator"},
 	{"reconcile/storetest", []string{"schema", "reconcile", "reconcile/mem"}, "the suite knows stores by their interface, and compares each with mem"},
 	{"reconcile/sign", nil, "a signature is of bytes, whatever they say"},
