@@ -93,6 +93,18 @@ func (a Assumptions) Calls(before, after schema.Resource) ([]hosted.Call, error)
 	return nil, fmt.Errorf("%T is nothing that the service holds", of)
 }
 
+// Requests is how many requests calls take, of a client that has an administrator's
+// token alone: a user's token is two more, once for each user.
+func Requests(calls []hosted.Call) int {
+	users := make(map[schema.Address]bool)
+	for _, c := range calls {
+		if user := userOf(c); user != "" {
+			users[user] = true
+		}
+	}
+	return len(calls) + 2*len(users)
+}
+
 // as is a resource as its type; nil is nil.
 func as[T schema.Resource](r schema.Resource) T {
 	t, _ := r.(T)

@@ -1,0 +1,95 @@
+package emailarray_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"mailops/reconcile/emailarray"
+	"mailops/reconcile/internal/hosted"
+	"mailops/schema"
+)
+
+// TestSecrets: no password and no token is in what is told: errors, calls as JSON,
+// credentials printed.
+func TestSecrets(t *testing.T) {
+	s := start(t, people, nil)
+	eva := &schema.User{Address: "eva@acme.example", Name: "Eva", Settings: schema.Settings{AccountType: "basic", Quota: 1e9, Status: "active"}}
+	var told strings.Builder
+	for _, quirk := range []string{"", "refuse", "cut", "half", "html", "fail=500", "empty", "expire", "throttle=1"} {
+		s.quirk(t, strings.Fields(quirk)...)
+		s.renew(t)
+		for _, call := range append(s.calls(t, nil, eva), emailarray.SetPassword(eva), emailarray.AddForward("ada@acme.example", "x@partner.example")) {
+			a := s.Send(t.Context(), call, hosted.Secrets{emailarray.PasswordOf(eva.Address): password})
+			data, err := json.Marshal([]any{call, a})
+			fmt.Fprintln(&told, string(data), err, a.Err(call.Name), call)
+		}
+		_, err := s.Read(t.Context())
+		fmt.Fprintln(&told, err)
+	}
+	s.options.Transport = echo{}
+	s.renew(t)
+	_, err := s.Read(t.Context())
+	c := s.options.Credentials
+	fmt.Fprintln(&told, err, c, &c, fmt.Sprintf("%+v %#v %v", c, c, s.options))
+	if !strings.Contains(told.String(), "(secret)") {
+		t.Error("nothing was said that had a secret in it")
+	}
+	secrets := []string{password, s.Credentials().Password}
+	for _, q := range s.got {
+		secrets = append(secrets, q.form["token"]...)
+		secrets = append(secrets, q.form["password"]...)
+	}
+	for _, secret := range secrets {
+		if strings.Contains(told.String(), secret) {
+			t.Errorf("%q is told:\n%s", secret, told.String())
+		}
+	}
+}
+
+// echo is a service that answers with what it was asked.
+type echo struct{}
+
+// RoundTrip refuses, and quotes the request.
+func (echo) RoundTrip(r *http.Request) (*http.Response, error) {
+	if err := r.ParseForm(); err != nil {
+		return nil, err
+	}
+	w := &recorder{header: make(http.Header)}
+	data, err := json.Marshal(map[string]any{"returncode": 0, "returndata": "do not know " + fmt.Sprint(r.PostForm)})
+	if err != nil {
+		return nil, err
+	}
+	w.body = string(data)
+	return w.response(r), nil
+}
+
+type recorder struct {
+	header http.Header
+	body   string
+}
+
+func (w *recorder) response(r *http.Request) *http.Response {
+	return &http.Response{StatusCode: http.StatusOK, Header: w.header, Body: body{strings.NewReader(w.body)}, Request: r, ProtoMajor: 1, ProtoMinor: 1}
+}
+
+type body struct{ *strings.Reader }
+
+// Close does nothing.
+func (body) Close() error { return nil }
+
+// TestNewPassword: the service takes a new password, and no two are alike.
+func TestNewPassword(t *testing.T) {
+	s := start(t, people, nil)
+	eva := &schema.User{Address: "eva@acme.example", Name: "Eva", Settings: schema.Settings{AccountType: "basic", Quota: 1e9}}
+	fresh := emailarray.NewPassword()
+	a := s.Send(t.Context(), emailarray.AddUser(eva), hosted.Secrets{emailarray.PasswordOf(eva.Address): fresh})
+	if a.Outcome != hosted.Done || !s.PasswordIs("eva@acme.example", fresh) || fresh == emailarray.NewPassword() {
+		t.Errorf("got %+v", a)
+	}
+	if a := s.Send(t.Context(), emailarray.AddUser(eva), nil); a.Outcome != hosted.Refused {
+		t.Errorf("without the password it is %+v", a)
+	}
+}
