@@ -18,13 +18,13 @@ type Shortfall struct {
 
 // Held is a resource as the service holds it once it is written. Live state is
 // compared with it, so that a quota that cannot be held exactly is no change
-// for ever; [Assumptions.Audit] tells of it.
-func (a Assumptions) Held(r schema.Resource) schema.Resource {
+// for ever; [Settings.Audit] tells of it.
+func (s Settings) Held(r schema.Resource) schema.Resource {
 	u, ok := r.(*schema.User)
 	if !ok {
 		return r
 	}
-	held, ok := a.Hold(u.Quota)
+	held, ok := s.Hold(u.Quota)
 	if !ok || held == u.Quota {
 		return r
 	}
@@ -35,10 +35,10 @@ func (a Assumptions) Held(r schema.Resource) schema.Resource {
 
 // Audit says what of a wanted resource the service cannot hold, for lack of a
 // value and not of an action: that is [AbilityOf].
-func (a Assumptions) Audit(r schema.Resource) []Shortfall {
+func (s Settings) Audit(r schema.Resource) []Shortfall {
 	switch r := r.(type) {
 	case *schema.User:
-		return a.auditUser(r)
+		return s.auditUser(r)
 	case *schema.Alias:
 		if len(r.To) != 1 {
 			return []Shortfall{{Field: "to", Text: fmt.Sprintf("an alias leads to one mailbox, and this one to %d: declare a list", len(r.To))}}
@@ -47,16 +47,16 @@ func (a Assumptions) Audit(r schema.Resource) []Shortfall {
 	return nil
 }
 
-func (a Assumptions) auditUser(u *schema.User) (out []Shortfall) {
-	held, ok := a.Hold(u.Quota)
+func (s Settings) auditUser(u *schema.User) (out []Shortfall) {
+	held, ok := s.Hold(u.Quota)
 	switch {
 	case !ok:
 		out = append(out, Shortfall{Field: "quota", Text: "there is no unlimited quota: declare an amount"})
 	case held != u.Quota:
-		out = append(out, Shortfall{Field: "quota", Near: true, Text: fmt.Sprintf("%s is no multiple of %s, in which quotas are kept: the mailbox gets %s", u.Quota, a.step(), held)})
+		out = append(out, Shortfall{Field: "quota", Near: true, Text: fmt.Sprintf("%s is no multiple of %s, in which quotas are kept: the mailbox gets %s", u.Quota, s.step(), held)})
 	}
-	if u.Status != schema.StatusActive && u.Status != a.disabled() {
-		out = append(out, Shortfall{Field: "status", Text: fmt.Sprintf("a user is %s or %s, and not %s", schema.StatusActive, a.disabled(), u.Status)})
+	if u.Status != schema.StatusActive && u.Status != s.disabled() {
+		out = append(out, Shortfall{Field: "status", Text: fmt.Sprintf("a user is %s or %s, and not %s", schema.StatusActive, s.disabled(), u.Status)})
 	}
 	if accountNumber(u.AccountType) == "" {
 		out = append(out, Shortfall{Field: "accountType", Text: fmt.Sprintf("there is no account type %q", u.AccountType)})
@@ -68,11 +68,11 @@ func (a Assumptions) auditUser(u *schema.User) (out []Shortfall) {
 // they are sent: what takes access away is first, what gives it is last. before
 // is nil for what is created, after for what is deleted. What the service cannot
 // hold is an error; a field that nothing sets brings no call.
-func (a Assumptions) Calls(before, after schema.Resource) ([]hosted.Call, error) {
+func (s Settings) Calls(before, after schema.Resource) ([]hosted.Call, error) {
 	if after != nil {
-		for _, s := range a.Audit(after) {
-			if !s.Near {
-				return nil, fmt.Errorf("%s of %s: %s", s.Field, after.Key(), s.Text)
+		for _, f := range s.Audit(after) {
+			if !f.Near {
+				return nil, fmt.Errorf("%s of %s: %s", f.Field, after.Key(), f.Text)
 			}
 		}
 	}
@@ -82,7 +82,7 @@ func (a Assumptions) Calls(before, after schema.Resource) ([]hosted.Call, error)
 	}
 	switch of.(type) {
 	case *schema.User:
-		return a.userCalls(as[*schema.User](before), as[*schema.User](after)), nil
+		return s.userCalls(as[*schema.User](before), as[*schema.User](after)), nil
 	case *schema.Alias:
 		return aliasCalls(as[*schema.Alias](before), as[*schema.Alias](after)), nil
 	case *schema.List:
@@ -111,11 +111,11 @@ func as[T schema.Resource](r schema.Resource) T {
 	return t
 }
 
-func (a Assumptions) userCalls(before, after *schema.User) (out []hosted.Call) {
+func (s Settings) userCalls(before, after *schema.User) (out []hosted.Call) {
 	if after == nil {
 		return []hosted.Call{RemoveUser(before.Address)}
 	}
-	will := a.Held(after).(*schema.User)
+	will := s.Held(after).(*schema.User)
 	on := after.Status == schema.StatusActive
 	was, wasOn := before, true
 	if before == nil {

@@ -68,7 +68,7 @@ func story(t *testing.T) []step {
 
 func (s *scene) calls(t *testing.T, before, after schema.Resource) []hosted.Call {
 	t.Helper()
-	calls, err := s.options.Assumptions.Calls(before, after)
+	calls, err := s.options.Settings.Calls(before, after)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,9 +141,9 @@ func (s *scene) shows(t *testing.T, step step) {
 	if is == nil {
 		t.Fatalf("%s: it is not there", step.name)
 	}
-	want := s.options.Assumptions.Held(step.after)
+	want := s.options.Settings.Held(step.after)
 	for _, f := range schema.Fields(is.Key().Kind) {
-		if emailarray.AbilityOf(is.Key().Kind, f.Path).Read && !f.Equal(is, want) {
+		if emailarray.AbilityOf(is.Key().Kind, f.Path).Can.Reads() && !f.Equal(is, want) {
 			t.Errorf("%s: %s is %s, want %s", step.name, f.Path, f.Get(is).Text(), f.Get(want).Text())
 		}
 	}
@@ -156,7 +156,7 @@ func TestOrder(t *testing.T) {
 		if !strings.HasPrefix(step.name, "user: enable") && !strings.HasPrefix(step.name, "user: disable, ") {
 			continue
 		}
-		calls, err := emailarray.Assumptions{}.Calls(step.before, step.after)
+		calls, err := emailarray.Settings{}.Calls(step.before, step.after)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -182,13 +182,13 @@ func TestQuotaLoop(t *testing.T) {
 		}
 		want := *live
 		want.Quota = quota
-		held := s.options.Assumptions.Held(&want)
+		held := s.options.Settings.Held(&want)
 		s.apply(t, live, &want)
 		again := s.read(t).State.Find(key)
 		if calls := s.calls(t, again, &want); len(calls) != 0 || schema.Version(again) != schema.Version(held) {
 			t.Errorf("%s: there is a second change: %v", quota, calls)
 		}
-		told := s.options.Assumptions.Audit(&want)
+		told := s.options.Settings.Audit(&want)
 		if exact := quota%1e6 == 0; exact != (len(told) == 0) {
 			t.Errorf("%s: told %v", quota, told)
 		}
@@ -218,10 +218,10 @@ func TestAudit(t *testing.T) {
 		{&schema.List{Address: "all@acme.example"}, "", true},
 	} {
 		said, near := "", true
-		for _, s := range (emailarray.Assumptions{}).Audit(c.want) {
+		for _, s := range (emailarray.Settings{}).Audit(c.want) {
 			said, near = s.Field+": "+s.Text, s.Near
 		}
-		_, err := emailarray.Assumptions{}.Calls(nil, c.want)
+		_, err := emailarray.Settings{}.Calls(nil, c.want)
 		if said != c.said || near != c.near || (err == nil) != c.near {
 			t.Errorf("got %q, near %v, and %v; want %q", cmp.Or(said, "nothing"), near, err, c.said)
 		}

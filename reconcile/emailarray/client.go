@@ -2,8 +2,8 @@ package emailarray
 
 import (
 	"errors"
-	"fmt"
 	"net/http"
+	"path/filepath"
 	"sync"
 	"time"
 
@@ -20,27 +20,27 @@ const (
 // Options say which account a client works on. Of the zero value, Credentials
 // alone are missing.
 type Options struct {
-	Primary  string // where the service is; "" is DefaultPrimary
-	Fallback string // "" is DefaultFallback, or Primary where one is given
-
+	Primary     string // where the API is; "" is DefaultPrimary
+	Fallback    string // "" is DefaultFallback, or Primary where one is given
 	Credentials Credentials
-	Assumptions Assumptions
+	State       string // a folder for the budget, which outlives the process; "" is none
 
-	Page      int           // users in one answer; 0 is 1000, and less than 0 all of a domain
+	PerMinute int           // requests; 0 is 120, as no limit is documented
+	Lock      time.Duration // how long a lock-out is taken to last; 0 is 15 minutes
+	Patience  time.Duration // a longer wait is an error instead; 0 is any wait
 	TokenLife time.Duration // how long a token is used; 0 is 300 seconds
-	PerMinute int           // requests a minute; 0 is 120, as no limit is documented
-	Pace      *hosted.Pace  // a budget that others share; nil is one of PerMinute
 
-	Clock     hosted.Clock
 	Transport http.RoundTripper // nil is hosted.Transport()
-	Timeout   time.Duration     // of one request; 0 is 30 seconds
 	Limit     int64             // bytes of an answer; 0 is 16 MiB
+	Timeout   time.Duration     // of one request; 0 is 30 seconds
+	Clock     hosted.Clock
+	Settings
 }
 
-// A Client speaks with the service. Its methods may be called at the same time.
+// A Client talks to one account. Its methods may be called at the same time.
 type Client struct {
 	options Options
-	pace    *hosted.Pace
+	pace    hosted.Pace
 
 	signing   sync.Mutex // one administrator's login at a time
 	mu        sync.Mutex
@@ -48,12 +48,7 @@ type Client struct {
 	shunUntil time.Time
 }
 
-const (
-	defaultPage      = 1000
-	defaultPerMinute = 120
-)
-
-// New is a client. It sends nothing yet.
+// New makes a client. It asks nobody yet.
 func New(o Options) (*Client, error) {
 	o = o.filled()
 	for _, base := range []string{o.Primary, o.Fallback} {
@@ -61,13 +56,13 @@ func New(o Options) (*Client, error) {
 			return nil, err
 		}
 	}
-	if err := o.Assumptions.check(); err != nil {
+	if err := errors.Join(o.Settings.check(), o.Credentials.check()); err != nil {
 		return nil, err
 	}
-	if o.Credentials.Username == "" || o.Credentials.Password == "" {
-		return nil, errors.New("a user name and a password of an administrator's are wanted")
-	}
-	return &Client{options: o, pace: o.Pace}, nil
+	return &Client{options: o, pace: hosted.Pace{
+		PerMinute: o.PerMinute, Lock: o.Lock, Patience: o.Patience, Cut: o.Timeout, Clock: o.Clock,
+		State: hosted.State[hosted.Paced]{Path: o.file("emailarray-" + o.Credentials.digest(o.Primary) + ".pace")},
+	}}, nil
 }
 
 func (o Options) filled() Options {
@@ -81,26 +76,21 @@ func (o Options) filled() Options {
 		o.Fallback = DefaultFallback
 	}
 	if o.PerMinute == 0 {
-		o.PerMinute = defaultPerMinute
+		o.PerMinute = 120
 	}
-	if o.Pace == nil {
-		o.Pace = &hosted.Pace{PerMinute: o.PerMinute, Clock: o.Clock}
-	}
-	if o.Page == 0 {
-		o.Page = defaultPage
+	if o.Timeout <= 0 {
+		o.Timeout = 30 * time.Second
 	}
 	return o
 }
 
-// Pace is the budget of requests, which says how long more of them take.
-func (c *Client) Pace() *hosted.Pace { return c.pace }
+// file is where something is kept between runs; "" is nowhere.
+func (o Options) file(name string) string {
+	if o.State == "" {
+		return ""
+	}
+	return filepath.Join(o.State, name)
+}
 
-// Credentials are an administrator's, or a sub-administrator's with the rights
-// that changes need (§4.2).
-type Credentials struct{ Username, Password string }
-
-// String tells no password, whoever prints it.
-func (c Credentials) String() string { return fmt.Sprintf("%s, with a password", c.Username) }
-
-// GoString tells no password either.
-func (c Credentials) GoString() string { return c.String() }
+// Length is how long so many requests will take from now on.
+func (c *Client) Length(requests int) (time.Duration, error) { return c.pace.Length(requests) }

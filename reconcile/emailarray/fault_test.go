@@ -69,7 +69,7 @@ func TestFaults(t *testing.T) {
 			}
 		}
 		since := len(s.Log())
-		a := s.Send(t.Context(), emailarray.EnableUser(bob), nil)
+		a := s.Do(t.Context(), emailarray.EnableUser(bob), nil)
 		log := s.Log()[since:]
 		sent := 0
 		for _, e := range log {
@@ -124,7 +124,7 @@ func TestAlready(t *testing.T) {
 // TestLate: a repeat of what was just done is refused, reads show what was, and
 // it counts as done once they can not be late any more.
 func TestLate(t *testing.T) {
-	s := start(t, people, func(o *emailarray.Options) { o.Assumptions.Late = time.Minute }, "late=20s")
+	s := start(t, people, func(o *emailarray.Options) { o.Late = time.Minute }, "late=20s")
 	call := emailarray.RemoveAlias("sales@acme.example")
 	if a := s.do(t, call); a.Outcome != hosted.Done {
 		t.Fatalf("got %+v", a)
@@ -146,14 +146,14 @@ func TestHosts(t *testing.T) {
 	if got := show(s.read(t)); got != peopleShown {
 		t.Errorf("got\n%s", got)
 	}
-	if a := s.Send(t.Context(), emailarray.EnableUser("bob@acme.example"), nil); a.Outcome != hosted.Done {
+	if a := s.Do(t.Context(), emailarray.EnableUser("bob@acme.example"), nil); a.Outcome != hosted.Done {
 		t.Errorf("got %+v", a)
 	}
 	s = start(t, people, func(o *emailarray.Options) { o.Fallback = nobody })
 	if got := show(s.read(t)); got != peopleShown {
 		t.Errorf("got\n%s", got)
 	}
-	if a := s.Send(t.Context(), emailarray.AddForward("bob@acme.example", "ada@acme.example"), nil); a.Outcome != hosted.Failed {
+	if a := s.Do(t.Context(), emailarray.AddForward("bob@acme.example", "ada@acme.example"), nil); a.Outcome != hosted.Failed {
 		t.Errorf("a user's call went to the primary host: %+v", a)
 	}
 	s = start(t, people, func(o *emailarray.Options) { o.Primary, o.Fallback = nobody, nobody })
@@ -200,7 +200,7 @@ func TestThrottled(t *testing.T) {
 		}
 	}
 	s := start(t, people, func(o *emailarray.Options) {
-		o.Pace = &hosted.Pace{PerMinute: 120, Patience: time.Second, Clock: o.Clock}
+		o.Patience = time.Second
 	}, "throttle=5")
 	_, err := s.Read(t.Context())
 	var failed *hosted.Error
@@ -213,7 +213,7 @@ func TestThrottled(t *testing.T) {
 // carried out once, and nobody is locked out more than once.
 func TestAll(t *testing.T) {
 	s := start(t, people, func(o *emailarray.Options) {
-		o.Page, o.Assumptions.Late, o.TokenLife, o.PerMinute = 1, 30*time.Second, 2*time.Minute, 60
+		o.PageSize, o.Late, o.TokenLife, o.PerMinute = 1, 30*time.Second, 2*time.Minute, 60
 	}, "numbers=mixed", "member-form=objects", "null-strings", "token-life=90s", "late=10s", "throttle=60",
 		"expire,nth=3,only=write", "fail=503,host=primary,nth=5,times=3", "cut,nth=2,only=write", "cut,after,nth=6,only=write",
 		"half,nth=9,only=write", "html,after,nth=12,only=write", "empty,nth=14,only=write", "refuse,nth=16,only=write,action=addAlias")

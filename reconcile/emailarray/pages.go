@@ -52,7 +52,7 @@ func (p *pages) add(row userRow) (fresh bool) {
 // service puts on one at most is not documented, so that a short page says
 // nothing.
 func (c *Client) pages(ctx context.Context, domain string, p *pages) error {
-	limit := max(c.options.Page, 0)
+	limit := c.options.limit()
 	for offset := 0; ; {
 		page, r, err := readRows[userRow](ctx, c, listUsers(domain, offset, limit))
 		if err != nil {

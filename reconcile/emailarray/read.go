@@ -12,7 +12,7 @@ import (
 // A Reading is the whole of what the service holds, as far as it shows it.
 type Reading struct {
 	reconcile.Live
-	Unknown map[schema.Key][]string // the paths of fields that it should have told, and did not
+	Unseen map[schema.Key][]string // the paths of fields that it should have told, and did not
 }
 
 // A reader gathers a reading.
@@ -28,13 +28,13 @@ func (r *reader) add(res schema.Resource, unknown []string) {
 	i, again := r.seen[key]
 	if again {
 		r.State[i] = res
-		delete(r.Unknown, key)
+		delete(r.Unseen, key)
 	} else {
 		r.seen[key] = len(r.State)
 		r.State = append(r.State, res)
 	}
 	if len(unknown) > 0 {
-		r.Unknown[key] = unknown
+		r.Unseen[key] = unknown
 	}
 }
 
@@ -48,8 +48,8 @@ func (c *Client) Read(ctx context.Context) (Reading, error) {
 		return Reading{}, err
 	}
 	r := &reader{Client: c, seen: make(map[schema.Key]int), Reading: Reading{
-		Live:    reconcile.Live{Observed: make(map[schema.Address]schema.Observed)},
-		Unknown: make(map[schema.Key][]string),
+		Live:   reconcile.Live{Observed: make(map[schema.Address]schema.Observed)},
+		Unseen: make(map[schema.Key][]string),
 	}}
 	for _, name := range names {
 		if err := r.readAt(ctx, name); err != nil {
@@ -134,7 +134,7 @@ func (r *reader) readUsers(ctx context.Context, name string) error {
 		return err
 	}
 	for _, row := range all {
-		u, observed, unknown, err := r.options.Assumptions.user(row, name)
+		u, observed, unknown, err := r.options.Settings.user(row, name)
 		if err != nil {
 			return fmt.Errorf("getAllUsersDomain: %w", err)
 		}
@@ -194,7 +194,7 @@ func (r *reader) readAliases(ctx context.Context, domain string) error {
 		}
 		if i, again := r.seen[a.Key()]; again { // a row for each address that it leads to
 			a.To = append(a.To, schema.Targets(r.State[i])...)
-			unknown = append(unknown, r.Unknown[a.Key()]...)
+			unknown = append(unknown, r.Unseen[a.Key()]...)
 		}
 		schema.Normalize(a)
 		r.add(a, unknown)

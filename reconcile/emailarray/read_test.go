@@ -23,7 +23,7 @@ func show(r emailarray.Reading) string {
 		default:
 			fmt.Fprintf(&b, "%s to %v", res.Key(), schema.Targets(res))
 		}
-		fmt.Fprintf(&b, " %v\n", r.Unknown[res.Key()])
+		fmt.Fprintf(&b, " %v\n", r.Unseen[res.Key()])
 	}
 	return b.String()
 }
@@ -56,7 +56,7 @@ func TestRead(t *testing.T) {
 		"expire,nth=4,only=read", "fail=502,host=primary,nth=3,times=2", "cut,host=primary,nth=6", "half,only=read,nth=9,host=primary", "throttle=20", "throttled-as=403"}
 	for _, quirks := range append(harmless, together) {
 		for _, page := range []int{0, 1, -1} {
-			s := start(t, people, func(o *emailarray.Options) { o.Page, o.TokenLife = page, time.Minute }, quirks...)
+			s := start(t, people, func(o *emailarray.Options) { o.PageSize, o.TokenLife = page, time.Minute }, quirks...)
 			r := s.read(t)
 			if got := show(r); got != peopleShown {
 				t.Errorf("%v, pages of %d:\n%s", quirks, page, got)
@@ -88,7 +88,7 @@ func TestReadCount(t *testing.T) {
 		if users != n || len(s.Log()) != least {
 			t.Errorf("%d users: read %d, with %d requests, want %d: %v", n, users, len(s.Log()), least, s.sent(0))
 		}
-		s.options.Page = -1
+		s.options.PageSize = emailarray.AllAtOnce
 		s.renew(t)
 		since := len(s.Log())
 		if s.read(t); len(s.Log())-since != 1+1+4+1+lists {
@@ -140,7 +140,7 @@ func TestUnreadable(t *testing.T) {
 // TestListMoves: a user who goes while the pages are read moves all who follow. A
 // list that shows fewer than it says is read anew.
 func TestListMoves(t *testing.T) {
-	s := start(t, arraysim.Sample(30, acme), func(o *emailarray.Options) { o.Page = 10 })
+	s := start(t, arraysim.Sample(30, acme), func(o *emailarray.Options) { o.PageSize = 10 })
 	moved := false
 	s.options.Transport = before(func() {
 		if !moved && slices.Contains(s.sent(0), "getAllUsersDomain") {

@@ -132,7 +132,7 @@ func accountName(number word) string {
 // user reads a row as a user of a domain, and names the fields that it should
 // tell and does not. Fields that the service never shows are at their zero value:
 // [AbilityOf] says which those are.
-func (a Assumptions) user(row userRow, domain string) (u *schema.User, o schema.Observed, unknown []string, err error) {
+func (s Settings) user(row userRow, domain string) (u *schema.User, o schema.Observed, unknown []string, err error) {
 	at, ok := address(row.Username, domain)
 	if !ok {
 		at, ok = address(row.Email, domain)
@@ -151,7 +151,7 @@ func (a Assumptions) user(row userRow, domain string) (u *schema.User, o schema.
 	case !ok:
 		unknown = append(unknown, "status")
 	case off:
-		u.Status = a.disabled()
+		u.Status = s.disabled()
 	default:
 		u.Status = schema.StatusActive
 	}
@@ -227,7 +227,7 @@ func domain(name string, info domainInfo) (d *schema.Domain, unknown []string) {
 // address reads an address in canonical form, which may be its local part alone
 // where the domain is known; an address of another domain is then none.
 func address(w word, domain string) (schema.Address, bool) {
-	text := strings.ToLower(strings.TrimSpace(w.known()))
+	text := strings.ToLower(strings.TrimSpace(string(w)))
 	if domain != "" && !strings.Contains(text, "@") {
 		text += "@" + domain
 	}
@@ -235,8 +235,7 @@ func address(w word, domain string) (schema.Address, bool) {
 	bad := func(r rune) bool {
 		return r == '@' || unicode.IsSpace(r) || unicode.IsControl(r) || r == unicode.ReplacementChar
 	}
-	switch {
-	case a.Local() == "" || strings.ContainsFunc(a.Local(), bad), domain != "" && a.Domain() != domain:
+	if a.Local() == "" || strings.ContainsFunc(a.Local(), bad) || domain != "" && a.Domain() != domain {
 		return "", false
 	}
 	return a, domainName(a.Domain())

@@ -19,6 +19,7 @@ func TestUser(t *testing.T) {
 			"ada@a.example Ada basic 500MB suspended, used 0, last 0"},
 		{`{"email":"ada@a.example","uname":null,"account_type":"3","quota":null,"disabled":"","lastauth_timestamp":"null"}`,
 			"ada@a.example   unlimited , used 0, last 0, unknown accountType quota status"},
+		{`{"username":"null","uname":"null","account_type":1,"quota":500,"disabled":0}`, "null@a.example null basic 500MB active, used 0, last 0"},
 		{`{"username":"ada@b.example"}`, "a user of a.example has no address that can be read"},
 		{`{"username":"a b"}`, "a user of a.example has no address that can be read"},
 		{`{}`, "a user of a.example has no address that can be read"},
@@ -27,7 +28,7 @@ func TestUser(t *testing.T) {
 		if err := json.Unmarshal([]byte(c.row), &row); err != nil {
 			t.Fatal(err)
 		}
-		u, o, unknown, err := Assumptions{}.user(row, "a.example")
+		u, o, unknown, err := Settings{}.user(row, "a.example")
 		got := fmt.Sprint(err)
 		if err == nil {
 			got = fmt.Sprintf("%s %s %s %s %s, used %d, last %d", u.Address, u.Name, u.AccountType, u.Quota, u.Status, o.StorageUsed, o.LastSignInUnix)
@@ -43,7 +44,7 @@ func TestUser(t *testing.T) {
 
 // TestDisabled: what a disabled user is, a setting says.
 func TestDisabled(t *testing.T) {
-	u, _, _, err := Assumptions{Disabled: schema.StatusDeactivated}.user(userRow{Username: "ada", Disabled: "1"}, "a.example")
+	u, _, _, err := Settings{Disabled: schema.StatusDeactivated}.user(userRow{Username: "ada", Disabled: "1"}, "a.example")
 	if err != nil || u.Status != schema.StatusDeactivated {
 		t.Errorf("got %v, %v", u, err)
 	}
@@ -101,30 +102,25 @@ func TestOthers(t *testing.T) {
 	}
 }
 
-// TestAbilities: every live field has a row of its own or is below one, every row
-// is of a field, and what cannot be done has a reason.
+// TestAbilities: every live field is below a row, every row is of a field, and what
+// cannot be done has a reason.
 func TestAbilities(t *testing.T) {
-	used := make(map[int]bool)
 	for _, kind := range schema.LiveKinds {
+		used := make(map[string]bool)
 		for _, f := range schema.Fields(kind) {
-			found := false
-			for i, a := range abilities {
-				if a.kind == kind && (a.path == f.Path || strings.HasSuffix(a.path, ".") && strings.HasPrefix(f.Path, a.path)) {
-					found, used[i] = true, true
-				}
-			}
 			a := AbilityOf(kind, f.Path)
-			if !found || (a.Read && a.Set) != (a.Reason == "") {
-				t.Errorf("%s %s: found %v, %+v", kind, f.Path, found, a)
+			used[a.Path] = true
+			if a.Path == "" || a.From == "" || a.Why == "" && a.Can != ReadSet {
+				t.Errorf("%s %s: %+v", kind, f.Path, a)
+			}
+		}
+		for _, a := range abilities()[kind] {
+			if !used[a.Path] {
+				t.Errorf("%s has no field of its own at %s", kind, a.Path)
 			}
 		}
 	}
-	for i, a := range abilities {
-		if !used[i] {
-			t.Errorf("%s has no field %s", a.kind, a.path)
-		}
-	}
-	if a := AbilityOf(schema.KindUser, "shoeSize"); a.Read || a.Set || a.Reason == "" {
+	if a := AbilityOf(schema.KindUser, "shoeSize"); a.Can != Neither {
 		t.Errorf("a field that nobody knows: %+v", a)
 	}
 }
@@ -132,7 +128,7 @@ func TestAbilities(t *testing.T) {
 // TestReadsWhatItCan: the mapping fills the fields that can be read, and no other.
 func TestReadsWhatItCan(t *testing.T) {
 	row := userRow{Username: "ada", Name: "Ada", AccountType: "2", Quota: "5000", Disabled: "1"}
-	u, _, _, err := Assumptions{}.user(row, "a.example")
+	u, _, _, err := Settings{}.user(row, "a.example")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +148,7 @@ func TestReadsWhatItCan(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, f := range schema.Fields(r.Key().Kind) {
-			if read := !f.Equal(r, empty); read != AbilityOf(r.Key().Kind, f.Path).Read {
+			if read := !f.Equal(r, empty); read != AbilityOf(r.Key().Kind, f.Path).Can.Reads() {
 				t.Errorf("%s %s: read is %v", r.Key().Kind, f.Path, read)
 			}
 		}
@@ -225,7 +221,7 @@ func FuzzAnswer(f *testing.F) {
 		}
 		users, _ := rows[userRow](r.Data)
 		for _, row := range users {
-			if u, o, _, err := (Assumptions{}).user(row, "a.example"); err == nil {
+			if u, o, _, err := (Settings{}).user(row, "a.example"); err == nil {
 				sound(t, u)
 				if o.StorageUsed < 0 || o.LastSignInUnix < 0 {
 					t.Errorf("observed %+v", o)

@@ -158,7 +158,7 @@ const password = "Right-4-you"
 // been done, as an apply would.
 func (s *scene) apply(t *testing.T, before, after schema.Resource) {
 	t.Helper()
-	calls, err := s.options.Assumptions.Calls(before, after)
+	calls, err := s.options.Settings.Calls(before, after)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -178,7 +178,7 @@ func (s *scene) do(t *testing.T, call hosted.Call) (a hosted.Answer) {
 		}
 	}
 	for range 3 {
-		a = s.Send(t.Context(), call, secrets)
+		a = s.Do(t.Context(), call, secrets)
 		if a.Outcome != hosted.Unknown {
 			return a
 		}

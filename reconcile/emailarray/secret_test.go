@@ -22,7 +22,7 @@ func TestSecrets(t *testing.T) {
 		s.quirk(t, strings.Fields(quirk)...)
 		s.renew(t)
 		for _, call := range append(s.calls(t, nil, eva), emailarray.SetPassword(eva), emailarray.AddForward("ada@acme.example", "x@partner.example")) {
-			a := s.Send(t.Context(), call, hosted.Secrets{emailarray.PasswordOf(eva.Address): password})
+			a := s.Do(t.Context(), call, hosted.Secrets{emailarray.PasswordOf(eva.Address): password})
 			data, err := json.Marshal([]any{call, a})
 			fmt.Fprintln(&told, string(data), err, a.Err(call.Name), call)
 		}
@@ -85,11 +85,11 @@ func TestNewPassword(t *testing.T) {
 	s := start(t, people, nil)
 	eva := &schema.User{Address: "eva@acme.example", Name: "Eva", Settings: schema.Settings{AccountType: "basic", Quota: 1e9}}
 	fresh := emailarray.NewPassword()
-	a := s.Send(t.Context(), emailarray.AddUser(eva), hosted.Secrets{emailarray.PasswordOf(eva.Address): fresh})
+	a := s.Do(t.Context(), emailarray.AddUser(eva), hosted.Secrets{emailarray.PasswordOf(eva.Address): fresh})
 	if a.Outcome != hosted.Done || !s.PasswordIs("eva@acme.example", fresh) || fresh == emailarray.NewPassword() {
 		t.Errorf("got %+v", a)
 	}
-	if a := s.Send(t.Context(), emailarray.AddUser(eva), nil); a.Outcome != hosted.Refused {
+	if a := s.Do(t.Context(), emailarray.AddUser(eva), nil); a.Outcome != hosted.Refused {
 		t.Errorf("without the password it is %+v", a)
 	}
 }

@@ -19,12 +19,12 @@ const (
 	shunned       = time.Minute // the primary host is asked last for so long after it failed
 )
 
-// Send carries out a call that changes something, and says what became of it. Of
+// Do carries out a call that changes something, and says what became of it. Of
 // a refusal, and of a call that was cut off, it finds out by reading whether the
 // service is as the call asks for: then the one is [hosted.Already] and the other
 // [hosted.Done]. A call that may have been carried out is never sent again.
 // secrets are the passwords that the call names.
-func (c *Client) Send(ctx context.Context, call hosted.Call, secrets hosted.Secrets) hosted.Answer {
+func (c *Client) Do(ctx context.Context, call hosted.Call, secrets hosted.Secrets) hosted.Answer {
 	a, replaced := c.try(ctx, call, secrets)
 	if replaced {
 		a, _ = c.try(ctx, call, secrets)
@@ -74,7 +74,7 @@ func (c *Client) Verify(ctx context.Context, call hosted.Call) (bool, error) {
 // more.
 func (c *Client) look(ctx context.Context, call hosted.Call) (held bool, a hosted.Answer) {
 	const first, most = time.Second, 15 * time.Second
-	end := c.options.Clock.Time().Add(c.options.Assumptions.Late)
+	end := c.options.Clock.Time().Add(c.options.Late)
 	for pause := first; ; pause = min(pause*2, most) {
 		if held, a = c.holds(ctx, call); held || !a.Outcome.OK() {
 			return held, a

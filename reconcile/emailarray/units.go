@@ -12,16 +12,16 @@ import (
 const megabyte schema.Bytes = 1e6
 
 // step is the smallest part of a quota that the service keeps.
-func (a Assumptions) step() schema.Bytes { return max(a.QuotaStep, megabyte) }
+func (s Settings) step() schema.Bytes { return max(s.QuotaStep, megabyte) }
 
 // Hold is the quota that a mailbox has once this one is written: the next lower
 // one of whole steps, and never none. A quota that the service holds exactly is
 // its own. ok is false where there is none to write: unlimited is not documented.
-func (a Assumptions) Hold(quota schema.Bytes) (held schema.Bytes, ok bool) {
+func (s Settings) Hold(quota schema.Bytes) (held schema.Bytes, ok bool) {
 	if quota <= schema.Unlimited {
 		return schema.Unlimited, false
 	}
-	return max(quota-quota%a.step(), a.step()), true
+	return max(quota-quota%s.step(), s.step()), true
 }
 
 // gigabytes writes a quota of whole MB as the service takes it: GB, with no more

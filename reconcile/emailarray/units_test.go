@@ -25,7 +25,7 @@ func TestQuota(t *testing.T) {
 		{"5GiB", "1GB", "5", "5GB"},
 		{"1MB", "1GB", "1", "1GB"},
 	} {
-		var a Assumptions
+		var a Settings
 		if c.step != "" {
 			a.QuotaStep = amount(t, c.step)
 		}
@@ -34,7 +34,7 @@ func TestQuota(t *testing.T) {
 			t.Errorf("%s in steps of %s: holds %s, written %s, %v; want %s, %s", c.quota, a.step(), held, gigabytes(held), ok, c.held, c.written)
 		}
 	}
-	if _, ok := (Assumptions{}).Hold(schema.Unlimited); ok {
+	if _, ok := (Settings{}).Hold(schema.Unlimited); ok {
 		t.Error("there is a quota without a limit")
 	}
 }
@@ -74,7 +74,7 @@ func FuzzQuota(f *testing.F) {
 		if n <= 0 || stepMB < 0 || stepMB > 1e6 {
 			return
 		}
-		a := Assumptions{QuotaStep: schema.Bytes(stepMB) * megabyte}
+		a := Settings{QuotaStep: schema.Bytes(stepMB) * megabyte}
 		held, ok := a.Hold(schema.Bytes(n))
 		if again, okAgain := a.Hold(held); !ok || !okAgain || again != held {
 			t.Fatalf("%d: holds %d, and that %d", n, held, again)

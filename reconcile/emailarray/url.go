@@ -16,25 +16,17 @@ import (
 // Scheme begins the URLs of this store.
 const Scheme = "emailarray"
 
-// The names of the credentials, in the environment and in a file.
-const (
-	usernameVariable = "EMAILARRAY_USERNAME"
-	passwordVariable = "EMAILARRAY_PASSWORD"
-)
-
 // ParseURL reads the URL of an account: emailarray:// for the service,
 // emailarray://HOST?fallback=HOST for another place of the same API, with any of
-// these after the question mark:
+// these after the question mark. Credentials are never in it: [ReadCredentials].
 //
-//	credentials=FILE      a file that nobody else may read, with lines NAME=VALUE;
-//	                      otherwise the environment has EMAILARRAY_USERNAME and EMAILARRAY_PASSWORD
 //	disabled=STATUS       what a disabled user is: suspended, or deactivated
 //	quota-step=10MB       the smallest part of a quota that the service keeps
 //	late=30s              how long reads may show what was
 //	page=N                users in one answer; 0 is all
 //	rate=N                requests a minute
 //	tls=off               for a simulator on this machine
-func ParseURL(text string, getenv func(string) string) (Options, error) {
+func ParseURL(text string) (Options, error) {
 	u, err := url.Parse(text)
 	if err != nil || u.Scheme != Scheme {
 		return Options{}, errors.New("want a URL such as emailarray:// or emailarray://HOST") // err quotes it
@@ -51,8 +43,7 @@ func ParseURL(text string, getenv func(string) string) (Options, error) {
 		return Options{}, err
 	}
 	o.hosts(u.Host, query)
-	o.Credentials, err = credentials(query.Get("credentials"), getenv)
-	return o, err
+	return o, nil
 }
 
 // hosts sets where the service is.
@@ -71,7 +62,7 @@ func (o *Options) hosts(host string, query url.Values) {
 
 // settings are those that are values.
 func (o *Options) settings(query url.Values) (err error) {
-	known := []string{"credentials", "fallback", "tls", "disabled", "quota-step", "late", "page", "rate"}
+	known := []string{"fallback", "tls", "disabled", "quota-step", "late", "page", "rate"}
 	for name, values := range query {
 		value := values[0]
 		switch {
@@ -82,15 +73,14 @@ func (o *Options) settings(query url.Values) (err error) {
 		case name == "tls" && value != "off" && value != "on":
 			err = errors.New("want on or off")
 		case name == "disabled":
-			o.Assumptions.Disabled = value
+			o.Disabled = value
 		case name == "quota-step":
-			o.Assumptions.QuotaStep, err = schema.ParseBytes(value)
+			o.QuotaStep, err = schema.ParseBytes(value)
 		case name == "late":
-			o.Assumptions.Late, err = time.ParseDuration(value)
+			o.Late, err = time.ParseDuration(value)
 		case name == "page":
-			o.Page, err = count(value)
-			if o.Page == 0 {
-				o.Page = -1
+			if o.PageSize, err = count(value); o.PageSize == 0 {
+				o.PageSize = AllAtOnce
 			}
 		case name == "rate":
 			o.PerMinute, err = count(value)
@@ -99,7 +89,7 @@ func (o *Options) settings(query url.Values) (err error) {
 			return fmt.Errorf("setting %s: %w", hosted.Clean(name), err)
 		}
 	}
-	return o.Assumptions.check()
+	return o.Settings.check()
 }
 
 func count(text string) (int, error) {
@@ -108,35 +98,4 @@ func count(text string) (int, error) {
 		return 0, fmt.Errorf("%q is no number", text)
 	}
 	return int(n), nil
-}
-
-// credentials are from a file, or else from the environment.
-func credentials(file string, getenv func(string) string) (c Credentials, err error) {
-	find := getenv
-	if file != "" {
-		data, err := hosted.ReadPrivate(file)
-		if err != nil {
-			return c, fmt.Errorf("read the credentials: %w", err)
-		}
-		find = func(name string) string { return line(string(data), name) }
-	}
-	c = Credentials{Username: find(usernameVariable), Password: find(passwordVariable)}
-	if c.Username == "" || c.Password == "" {
-		where := "the environment"
-		if file != "" {
-			where = file
-		}
-		return Credentials{}, fmt.Errorf("%s must have %s and %s", where, usernameVariable, passwordVariable)
-	}
-	return c, nil
-}
-
-// line is the value of a line NAME=VALUE.
-func line(data, name string) string {
-	for text := range strings.Lines(data) {
-		if value, ok := strings.CutPrefix(strings.TrimSpace(text), name+"="); ok {
-			return value
-		}
-	}
-	return ""
 }

@@ -12,6 +12,36 @@ import (
 
 // TestParseURL: what a URL says, and what none may.
 func TestParseURL(t *testing.T) {
+	for url, want := range map[string]string{
+		"emailarray://":            "  0 0 0s ",
+		"emailarray://api.example": "https://api.example  0 0 0s ",
+		"emailarray://127.0.0.1:1?fallback=127.0.0.1:2&tls=off&page=0&rate=30&late=5s&disabled=deactivated": "http://127.0.0.1:1 http://127.0.0.1:2 -1 30 5s deactivated",
+		"emailarray://me:s3cret@host":   "error the URL names a host",
+		"emailarray://host/path":        "error the URL names a host",
+		"emailarray://?colour=red":      "error setting colour: there is no such setting",
+		"emailarray://?page=x":          "error setting page",
+		"emailarray://?page=1&page=2":   "error setting page: it is set more than once",
+		"emailarray://?tls=maybe":       "error setting tls: want on or off",
+		"emailarray://?disabled=gone":   `error a disabled user is "gone"`,
+		"emailarray://?quota-step=1MiB": "error the step of a quota",
+		"emailarray://?late=-1s":        "error reads are late",
+		"zohomail://1":                  "error want a URL such as",
+		"emailarray://%zz":              "error want a URL such as",
+	} {
+		o, err := emailarray.ParseURL(url)
+		got := fmt.Sprint("error ", err)
+		if err == nil {
+			got = fmt.Sprint(o.Primary, " ", o.Fallback, " ", o.PageSize, " ", o.PerMinute, " ", o.Late, " ", o.Disabled)
+		}
+		if got != want && !strings.HasPrefix(got, want) || strings.Contains(got, "s3cret") || strings.HasPrefix(got, "error") != strings.HasPrefix(want, "error") {
+			t.Errorf("%s:\n got %s\nwant %s", url, got, want)
+		}
+	}
+}
+
+// TestReadCredentials: the environment, and what is missing there from a file that
+// nobody else may read.
+func TestReadCredentials(t *testing.T) {
 	dir := t.TempDir()
 	file := func(name string, mode os.FileMode, text string) string {
 		path := filepath.Join(dir, name)
@@ -23,38 +53,29 @@ func TestParseURL(t *testing.T) {
 		}
 		return path
 	}
-	const lines = "# ours\nEMAILARRAY_USERNAME=file\nEMAILARRAY_PASSWORD=of=file\n"
-	env := func(name string) string {
-		return map[string]string{"EMAILARRAY_USERNAME": "env", "EMAILARRAY_PASSWORD": "of-env"}[name]
-	}
-	for url, want := range map[string]string{
-		"emailarray://":            "  env of-env 0 0 0s ",
-		"emailarray://api.example": "https://api.example  env of-env 0 0 0s ",
-		"emailarray://127.0.0.1:1?fallback=127.0.0.1:2&tls=off&page=0&rate=30&late=5s&disabled=deactivated&credentials=" + file("ok", 0o600, lines): "http://127.0.0.1:1 http://127.0.0.1:2 file of=file -1 30 5s deactivated",
-		"emailarray://?credentials=" + file("wide", 0o644, lines):                                                                                   "error read the credentials",
-		"emailarray://?credentials=" + file("short", 0o600, "EMAILARRAY_USERNAME=x"):                                                                "must have EMAILARRAY_USERNAME and EMAILARRAY_PASSWORD",
-		"emailarray://me:s3cret@host":   "error the URL names a host",
-		"emailarray://host/path":        "error the URL names a host",
-		"emailarray://?colour=red":      "error setting colour: there is no such setting",
-		"emailarray://?page=x":          "error setting page",
-		"emailarray://?page=1&page=2":   "error setting page: it is set more than once",
-		"emailarray://?disabled=gone":   `error a disabled user is "gone"`,
-		"emailarray://?quota-step=1MiB": "error the step of a quota",
-		"emailarray://?late=-1s":        "error reads are late",
-		"zohomail://1":                  "error want a URL such as",
-		"emailarray://%zz":              "error want a URL such as",
+	const lines = "# of mailops-arraysim\nurl=http://127.0.0.1:1\nusername=file\npassword=of=file \n"
+	for _, c := range []struct {
+		username, password, file string
+		want                     string
+	}{
+		{"env", "s3cret", "", "env s3cret"},
+		{"env", "s3cret", file("unread", 0o644, lines), "env s3cret"},
+		{"", "", file("ok", 0o600, lines), "file of=file "},
+		{"env", "", file("half", 0o600, lines), "env of=file "},
+		{"", "", file("wide", 0o644, lines), "error read credentials"},
+		{"", "", filepath.Join(dir, "none"), "error read credentials"},
+		{"env", "", file("short", 0o600, "username=x"), "error credentials of EmailArray are missing: MAILOPS_EMAILARRAY_PASSWORD"},
+		{"", "s3cret", "", "error credentials of EmailArray are missing: MAILOPS_EMAILARRAY_USERNAME"},
 	} {
-		o, err := emailarray.ParseURL(url, env)
-		got := fmt.Sprint("error ", err)
-		if err == nil {
-			got = fmt.Sprint(o.Primary, " ", o.Fallback, " ", o.Credentials.Username, " ", o.Credentials.Password, " ", o.Page, " ", o.PerMinute, " ", o.Assumptions.Late, " ", o.Assumptions.Disabled)
+		env := map[string]string{emailarray.EnvUsername: c.username, emailarray.EnvPassword: c.password, emailarray.EnvFile: c.file}
+		got, err := emailarray.ReadCredentials(func(name string) string { return env[name] })
+		said := got.Username + " " + got.Password
+		if err != nil {
+			said = "error " + err.Error()
 		}
-		if !strings.Contains(got, want) || strings.Contains(got, "s3cret") {
-			t.Errorf("%s:\n got %s\nwant %s", url, got, want)
+		if !strings.HasPrefix(said, c.want) || err != nil && strings.Contains(said, "s3cret") {
+			t.Errorf("got %q, want %q", said, c.want)
 		}
-	}
-	if _, err := emailarray.ParseURL("emailarray://", func(string) string { return "" }); err == nil || !strings.Contains(err.Error(), "the environment must have") {
-		t.Errorf("got %v", err)
 	}
 }
 
@@ -66,13 +87,27 @@ func TestNew(t *testing.T) {
 		want string
 	}{
 		{emailarray.Options{Credentials: good}, ""},
-		{emailarray.Options{}, "a user name and a password"},
+		{emailarray.Options{}, "credentials of EmailArray are missing"},
 		{emailarray.Options{Credentials: good, Primary: "http://api.example"}, "https://"},
 		{emailarray.Options{Credentials: good, Fallback: "https://u:p@api.example"}, "must be an address"},
-		{emailarray.Options{Credentials: good, Assumptions: emailarray.Assumptions{QuotaStep: 1}}, "whole MB"},
+		{emailarray.Options{Credentials: good, Settings: emailarray.Settings{QuotaStep: 1}}, "whole MB"},
+		{emailarray.Options{Credentials: good, Settings: emailarray.Settings{PageSize: -2}}, "a page has -2 users"},
 	} {
 		if _, err := emailarray.New(c.o); (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
 			t.Errorf("got %v, want %q", err, c.want)
 		}
+	}
+}
+
+// TestBudget: the budget outlives the process, and says how long requests take.
+func TestBudget(t *testing.T) {
+	s := start(t, people, func(o *emailarray.Options) { o.PerMinute, o.State = 60, t.TempDir() })
+	s.read(t)
+	used := len(s.Log())
+	s.renew(t)
+	short, err := s.Length(60 - used)
+	long, errLong := s.Length(60 - used + 1)
+	if err != nil || errLong != nil || short != 0 || long <= 0 {
+		t.Errorf("%d were sent; so many as are left take %s, one more %s; %v, %v", used, short, long, err, errLong)
 	}
 }
