@@ -3,11 +3,13 @@ package emailarray_test
 import (
 	"cmp"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
 	"mailops/reconcile/emailarray"
+	"mailops/reconcile/emailarray/arraysim"
 	"mailops/reconcile/internal/hosted"
 	"mailops/schema"
 )
@@ -224,6 +226,32 @@ func TestAudit(t *testing.T) {
 		_, err := emailarray.Settings{}.Calls(nil, c.want)
 		if said != c.said || near != c.near || (err == nil) != c.near {
 			t.Errorf("got %q, near %v, and %v; want %q", cmp.Or(said, "nothing"), near, err, c.said)
+		}
+	}
+}
+
+// TestThousand: a thousand changes under a limit take no more requests than they
+// are, and the login, and never lock the client out.
+func TestThousand(t *testing.T) {
+	const n, perMinute = 1000, 60
+	s := start(t, arraysim.Sample(n, acme), func(o *emailarray.Options) { o.PerMinute = perMinute }, "throttle=60")
+	said, err := s.Length(n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin := s.clock.now()
+	for i := range n {
+		s.do(t, emailarray.DisableUser(schema.Address(fmt.Sprintf("user%d@%s", i+1, acme))))
+	}
+	took, least := len(s.Log()), n
+	logins := took - least // one for each life of a token
+	t.Logf("%d changes: %d requests, at least %d; %s of the clock, %s were said", n, took, least, s.clock.now().Sub(begin), said)
+	if took*100 > least*105 || logins < 1 || s.Lockouts() > 0 {
+		t.Errorf("took %d requests and %d lock-outs", took, s.Lockouts())
+	}
+	for _, u := range s.Users() {
+		if !u.Disabled {
+			t.Errorf("%s is not disabled", u.Address())
 		}
 	}
 }
