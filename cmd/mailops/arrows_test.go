@@ -30,7 +30,7 @@ var arrows = []struct {
 	{"schema/track", []string{"schema", "schema/load", "schema/resolve", "schema/policy"}, "it keeps what loading, resolving and judging say, and reads any fs.FS"},
 	{"reconcile", []string{"schema"}, "the pure middle sees no CUE, YAML, SQL, git or terminal"},
 	{"reconcile/internal/sqlstore", []string{"schema", "reconcile"}, "what the SQL stores share"},
-	{"reconcile/internal/hosted", nil, "what stores over HTTP share knows HTTP and no service"},
+	{"reconcile/internal/hosted", []string{"schema", "reconcile"}, "what stores over HTTP share knows HTTP and no service"},
 	{"reconcile/mem", []string{"schema", "reconcile"}, "stores never see each other, CUE, YAML or git"},
 	{"reconcile/sqlite", []string{"schema", "reconcile", "reconcile/internal/sqlstore"}, "stores never see each other, CUE, YAML or git"},
 	{"reconcile/preview", []string{"schema", "reconcile"}, "the words of a plan are a function of values"},

@@ -110,7 +110,7 @@ func TestAbilities(t *testing.T) {
 		for _, f := range schema.Fields(kind) {
 			a := AbilityOf(kind, f.Path)
 			used[a.Path] = true
-			if a.Path == "" || a.From == "" || a.Why == "" && a.Can != ReadSet {
+			if a.Path == "" || a.From == "" || a.Why == "" && a.Can != hosted.ReadSet {
 				t.Errorf("%s %s: %+v", kind, f.Path, a)
 			}
 		}
@@ -120,7 +120,7 @@ func TestAbilities(t *testing.T) {
 			}
 		}
 	}
-	if a := AbilityOf(schema.KindUser, "shoeSize"); a.Can != Neither {
+	if a := AbilityOf(schema.KindUser, "shoeSize"); a.Can != hosted.Neither {
 		t.Errorf("a field that nobody knows: %+v", a)
 	}
 }

@@ -99,7 +99,7 @@ func TestAbilities(t *testing.T) {
 	for _, kind := range schema.LiveKinds {
 		for _, f := range schema.Fields(kind) {
 			a := AbilityOf(kind, f.Path)
-			if a.From == "" || a.Can != ReadSet && a.Why == "" {
+			if a.From == "" || a.Can != hosted.ReadSet && a.Why == "" {
 				t.Errorf("%s %s: got %+v", kind, f.Path, a)
 			}
 		}

@@ -134,7 +134,7 @@ func cannotSet(before, after *schema.User) (paths []string) {
 		if f.Equal(before, after) {
 			continue
 		}
-		impossible := !table.of(f.Path).Can.Sets() || f.Path == "role" && after.Role == schema.RoleSuperAdmin
+		impossible := !table.Of(f.Path).Can.Sets() || f.Path == "role" && after.Role == schema.RoleSuperAdmin
 		if impossible {
 			paths = append(paths, f.Path)
 		}

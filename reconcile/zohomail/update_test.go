@@ -122,7 +122,7 @@ func settingsFor(quirks []string) (s Settings) {
 }
 
 // fieldsThat can be set, by their paths.
-func fieldsThat(can func(Can) bool) (paths []string) {
+func fieldsThat(can func(hosted.Can) bool) (paths []string) {
 	for _, f := range schema.Fields(schema.KindUser) {
 		if can(AbilityOf(schema.KindUser, f.Path).Can) {
 			paths = append(paths, f.Path)
@@ -166,7 +166,7 @@ func (s *scene) carries(t *testing.T, id ID, want *schema.User, calls []hosted.C
 			t.Errorf("%s again: %+v", call, repeat)
 		}
 	}
-	s.proves(t, []Expectation{{ZUID: id.ZUID, Want: want, Fields: fieldsThat(Can.Sets)}})
+	s.proves(t, []Expectation{{ZUID: id.ZUID, Want: want, Fields: fieldsThat(hosted.Can.Sets)}})
 	u := s.user(t, string(want.Address))
 	if disabled := want.Status != schema.StatusActive; u.Disabled != disabled || u.IncomingBlocked == want.AcceptsMail() {
 		t.Errorf("%s is disabled %v and blocked %v, wanted %s", u.Address, u.Disabled, u.IncomingBlocked, want.Status)
@@ -203,7 +203,7 @@ func TestCannotObserve(t *testing.T) {
 			s.do(t, call)
 		}
 		before := s.requests()
-		found, err := s.Verify(t.Context(), 2, []Expectation{{ZUID: id.ZUID, Want: want, Fields: fieldsThat(Can.Sets)}})
+		found, err := s.Verify(t.Context(), 2, []Expectation{{ZUID: id.ZUID, Want: want, Fields: fieldsThat(hosted.Can.Sets)}})
 		if err != nil || found[0].Proof != Unseen || !slices.Contains(found[0].Fields, c.path) || s.requests() != before+1 {
 			t.Errorf("%s: %+v, %v, %d looks", c.quirk, found, err, s.requests()-before)
 		}
