@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"math"
 	"net/netip"
 	"slices"
 	"strings"
@@ -54,23 +55,87 @@ func (e *effects) hours(key schema.Key, was, will *schema.User) {
 
 // networks compares from where somebody may sign in.
 func (e *effects) networks(key schema.Key, was, will *schema.User) {
-	p, q := was.SignInNetworks(), will.SignInNetworks()
+	e.between(key, will, was.SignInNetworks(), will.SignInNetworks(), "")
+	p, q := was.Permissions.TrustedNetworks, will.Permissions.TrustedNetworks
+	switch {
+	case was.TravelMode == nil:
+	case will.TravelMode != nil:
+		e.between(key, will, p, q, ", when the journey ends")
+	case len(p) > 0 && len(q) == 0: // the journey ends, and nothing holds after it
+		e.between(key, will, p, q, "")
+	}
+}
+
+// between compares two sets of networks, that hold now or at a time.
+func (e *effects) between(key schema.Key, will *schema.User, p, q []string, when string) {
+	p, q = spread(p), spread(q)
 	switch {
 	case len(p) == 0 && len(q) == 0:
 	case len(p) == 0:
-		e.say(Warning, "networks-set", key, "%s can sign in from %s only", who(will), strings.Join(q, ", "))
+		e.say(Warning, "networks-set", key, "%s can sign in from %s only%s", who(will), spoken(q), when)
+	case len(q) == 0 && when != "":
+		e.say(Warning, "networks-lifted", key, "%s can sign in from any network%s", who(will), when)
 	case len(q) == 0:
 		if !will.TravelMode.Endless() { // grant-without-end says so
 			e.say(Warning, "networks-lifted", key, "%s can sign in from any network%s", who(will), e.journey(will))
 		}
 	default:
-		if gained := beyond(q, p); len(gained) > 0 {
-			e.say(Warning, "networks-widened", key, "%s can sign in from %s as well", who(will), strings.Join(gained, ", "))
-		}
-		if lost := beyond(p, q); len(lost) > 0 {
-			e.say(Warning, "networks-narrowed", key, "%s can sign in from %s only, and no longer from %s", who(will), strings.Join(q, ", "), strings.Join(lost, ", "))
+		e.moved(key, will, p, q, when)
+	}
+}
+
+// moved says which networks come, and which go.
+func (e *effects) moved(key schema.Key, will *schema.User, p, q []string, when string) {
+	gained, lost := beyond(q, p), beyond(p, q)
+	switch {
+	case len(gained) > 0 && len(lost) > 0:
+		e.say(Warning, "networks-changed", key, "%s can sign in from %s, and no longer from %s%s", who(will), spoken(q), spoken(lost), when)
+	case len(gained) > 0:
+		e.say(Warning, "networks-widened", key, "%s can sign in from %s as well%s", who(will), spoken(gained), when)
+	case len(lost) > 0:
+		e.say(Warning, "networks-narrowed", key, "%s can sign in from %s only, and no longer from %s%s", who(will), spoken(q), spoken(lost), when)
+	}
+}
+
+// The networks that are all of a family.
+const allIPv4, allIPv6 = "0.0.0.0/0", "::/0"
+
+// spoken are networks in words.
+func spoken(networks []string) string {
+	return strings.NewReplacer(allIPv4, "any IPv4 network", allIPv6, "any IPv6 network").Replace(strings.Join(networks, ", "))
+}
+
+// spread are networks with those that together are all of a family as one: two halves
+// are the whole. All of both is none: from anywhere.
+func spread(networks []string) []string {
+	var share4, share6 float64
+	for i, n := range networks {
+		p, err := schema.ParseNetwork(n)
+		switch {
+		case err != nil || len(beyond(networks[i:i+1], slices.Delete(slices.Clone(networks), i, i+1))) == 0:
+		case p.Addr().Is4():
+			share4 += math.Ldexp(1, -p.Bits())
+		default:
+			share6 += math.Ldexp(1, -p.Bits())
 		}
 	}
+	out := networks
+	whole := func(all string, is4 bool) {
+		out = append([]string{all}, slices.DeleteFunc(slices.Clone(out), func(n string) bool {
+			p, err := schema.ParseNetwork(n)
+			return err == nil && p.Addr().Is4() == is4
+		})...)
+	}
+	if share6 >= 1 {
+		whole(allIPv6, false)
+	}
+	if share4 >= 1 {
+		whole(allIPv4, true)
+	}
+	if share4 >= 1 && share6 >= 1 {
+		return nil
+	}
+	return out
 }
 
 // beyond are the networks that do not lie within others.
@@ -102,14 +167,38 @@ func (e *effects) journey(u *schema.User) string {
 	return " until " + u.TravelMode.End(zone)
 }
 
-// welcome says what somebody new can do from elsewhere: what is said of somebody
-// who gets it later. In a first plan everybody is new, and nobody among them.
+// welcome says how somebody new can sign in, and what is said of somebody who gets
+// it later. In a first plan everybody is new, and nobody among them.
 func (e *effects) welcome(key schema.Key, will *schema.User) {
-	ways := outside(will.SignInWays())
-	if len(ways) > 0 && len(will.SignInNetworks()) == 0 && len(e.before) > 0 {
+	ways, networks := will.SignInWays(), spread(will.SignInNetworks())
+	switch {
+	case len(e.before) == 0:
+	case len(ways) == 0:
+		e.say(Info, "new-person", key, "%s is new, and cannot sign in", who(will))
+	case will.Password == "" && e.passwords():
+		e.say(Info, "new-person", key, "%s is new, and cannot sign in by %s until they have a password", who(will), enumerate(ways))
+	case len(networks) > 0:
+		e.say(Info, "new-person", key, "%s is new, and can sign in by %s from %s", who(will), enumerate(ways), spoken(networks))
+	case len(outside(ways)) == 0:
+		e.say(Info, "new-person", key, "%s is new, and can sign in by %s from any network", who(will), enumerate(ways))
+	default:
 		e.say(Warning, "new-outside", key, "%s is new, and can sign in by %s from any network", who(will), enumerate(ways))
 	}
 	if !will.MailboxActions.SpamCheck {
 		e.say(Warning, "spam-check-off", key, "mail to %s is not checked for spam", who(will))
 	}
+}
+
+// passwords reports whether anybody has one: where nobody has, they are kept
+// elsewhere.
+func (e *effects) passwords() bool {
+	if unmanaged("password", e.in.Organization.Unmanaged) {
+		return false
+	}
+	for u := range e.before.Users() {
+		if u.Password != "" {
+			return true
+		}
+	}
+	return false
 }

@@ -11,16 +11,23 @@ import (
 // The effects of this file are about what runs out: the storage of a mailbox, and
 // what the organization has paid for.
 
-// full says when a mailbox holds more than its new quota: mail to it bounces at
-// once.
-func (e *effects) full(key schema.Key, was, will *schema.User) {
-	used := schema.Bytes(e.in.Live.Observed[will.Address].StorageUsed)
-	if used == 0 || will.Quota == schema.Unlimited || used <= will.Quota {
+// quota says when a mailbox gets less room, or holds more than its new quota: mail
+// to it bounces at once.
+func (e *effects) quota(key schema.Key, was, will *schema.User) {
+	if !below(will.Quota, was.Quota) {
 		return
 	}
-	if was.Quota == schema.Unlimited || used <= was.Quota {
+	switch used := schema.Bytes(e.in.Live.Observed[was.Address].StorageUsed); {
+	case used <= will.Quota:
+		e.say(Info, "quota-cut", key, "%s has less room for mail than before", who(will)) // how much differs from one to the next, and the changes show it
+	case was.Quota == schema.Unlimited || used <= was.Quota:
 		e.say(Severe, "over-quota", key, "%s holds %s, more than the new quota of %s: mail to it is refused until something is deleted", who(will), about(used), will.Quota)
 	}
+}
+
+// below reports whether a quota is less than another one.
+func below(quota, other schema.Bytes) bool {
+	return quota != schema.Unlimited && (other == schema.Unlimited || quota < other)
 }
 
 // about is a size as people say it: with one digit after the point.

@@ -203,7 +203,7 @@ func TestEveryEffectAndRuleHasAStory(t *testing.T) {
 		}
 		told.Write(data)
 	}
-	effects := idsIn(t, `e\.say\(\w+, "([a-z-]+)"`, "effects.go", "access.go", "address.go", "capacity.go", "reach.go")
+	effects := idsIn(t, `e\.say\([\w.\[\]]+, "([a-z-]+)"`, "effects.go", "access.go", "address.go", "capacity.go", "reach.go", "identity.go", "rights.go")
 	rules := idsIn(t, `(?:c\.(?:refuse|refuseFor|count|budget)\(|Rule: )"([a-z-]+)"`, "guards.go", "people.go", "addon.go")
 	if len(effects) < 20 || len(rules) < 15 {
 		t.Fatalf("found %d effects and %d rules in the source; are they written differently now?", len(effects), len(rules))

@@ -60,11 +60,16 @@ func Effects(in Input, after schema.State, changes []Change) []Effect {
 	}
 	e.readers()
 	e.licences()
+	sortEffects(e.out)
+	return e.out
+}
+
+// sortEffects puts the loudest first.
+func sortEffects(effects []Effect) {
 	loud := []Severity{Severe, Warning, Info}
-	slices.SortStableFunc(e.out, func(a, b Effect) int {
+	slices.SortStableFunc(effects, func(a, b Effect) int {
 		return cmp.Or(slices.Index(loud, a.Severity)-slices.Index(loud, b.Severity), a.Key.Compare(b.Key))
 	})
-	return e.out
 }
 
 type effects struct {
@@ -140,11 +145,15 @@ func (e *effects) user(c *Change) {
 	case was != nil && will == nil:
 		e.gone(c.Key, was)
 	case was != nil:
+		e.password(c.Key, was, will)
+		e.handed(c.Key, was, will)
 		e.signIn(c.Key, was, will)
 		e.mail(c.Key, was, will)
 		e.granted(c.Key, was, will)
 		e.add(c.Key, was, will)
-		e.full(c.Key, was, will)
+		e.features(c.Key, was, will)
+		e.backup(c.Key, was, will)
+		e.quota(c.Key, was, will)
 	}
 }
 
@@ -160,18 +169,10 @@ func (c *Change) users(before, after schema.State) (was, will *schema.User) {
 	return was, will
 }
 
-func who(u *schema.User) string {
-	if u.Name == "" {
-		return string(u.Address)
-	}
-	// JSON holds no other bytes, and a plan must read as it was written.
-	return fmt.Sprintf("%s (%s)", u.Address, strings.ToValidUTF8(u.Name, "\uFFFD"))
-}
-
 // gone says what the end of a mailbox means.
 func (e *effects) gone(key schema.Key, was *schema.User) {
 	if heir := e.heirs[was.Address]; heir != "" {
-		e.say(Info, "renamed", key, "%s becomes %s and keeps the mailbox", who(was), heir)
+		e.becomes(key, was, heir)
 	} else {
 		e.say(Severe, "mailbox-deleted", key, "the mailbox of %s is deleted with all its mail", who(was))
 	}
@@ -184,14 +185,7 @@ func (e *effects) gone(key schema.Key, was *schema.User) {
 }
 
 func (e *effects) mail(key schema.Key, was, will *schema.User) {
-	switch {
-	case was.CanSend() && !will.CanSend():
-		e.say(Severe, "send-lost", key, "%s can no longer send", who(will))
-	case !was.CanSend() && will.CanSend():
-		e.say(Info, "send-gained", key, "%s can now send", who(will))
-	case !was.Permissions.OnlyLocalSMTP && will.Permissions.OnlyLocalSMTP:
-		e.say(Warning, "send-local", key, "%s can send to the organization's own domains only", who(will))
-	}
+	e.sending(key, was, will)
 	switch {
 	case was.AcceptsMail() && !will.AcceptsMail():
 		e.say(Severe, "mail-refused", key, "mail to %s is refused", who(will))
@@ -201,16 +195,11 @@ func (e *effects) mail(key schema.Key, was, will *schema.User) {
 	if was.MailboxActions.SpamCheck && !will.MailboxActions.SpamCheck {
 		e.say(Warning, "spam-check-off", key, "mail to %s is no longer checked for spam", who(will))
 	}
-	if lost := without(was.Permissions.SendAs, will.Permissions.SendAs); len(lost) > 0 {
-		e.say(Warning, "send-as-lost", key, "%s can no longer send as %s", join(lost), will.Address)
-	}
 }
 
 // granted says what somebody gets that others should know of.
 func (e *effects) granted(key schema.Key, was, will *schema.User) {
-	if gained := without(will.Permissions.SendAs, was.Permissions.SendAs); len(gained) > 0 {
-		e.say(Info, "send-as-gained", key, "%s can send as %s", join(gained), will.Address)
-	}
+	e.sendAs(key, was, will)
 	for _, to := range without(will.Forwarding.To, was.Forwarding.To) {
 		if !e.will.IsOurs(to) {
 			e.say(Warning, "forward-outside", key, "mail to %s is forwarded out of the organization, to %s", will.Address, to)
@@ -221,7 +210,7 @@ func (e *effects) granted(key schema.Key, was, will *schema.User) {
 	}
 	switch {
 	case will.IsAdmin() && (!was.IsAdmin() || will.Role == schema.RoleSuperAdmin && was.Role != will.Role):
-		e.say(Warning, "admin-gained", key, "%s becomes %s", who(will), rank[will.Role])
+		e.say(loudness[will.Role], "admin-gained", key, "%s becomes %s", who(will), rank[will.Role])
 	case was.IsAdmin() && !will.IsAdmin():
 		e.say(Warning, "admin-lost", key, "%s is no longer an administrator", who(will))
 	}
@@ -229,6 +218,9 @@ func (e *effects) granted(key schema.Key, was, will *schema.User) {
 
 // rank are the administrators' roles in words.
 var rank = map[string]string{schema.RoleAdmin: "an administrator", schema.RoleSuperAdmin: "a super administrator"}
+
+// loudness is how much it matters to become one of them.
+var loudness = map[string]Severity{schema.RoleAdmin: Warning, schema.RoleSuperAdmin: Severe}
 
 // add says what happens to the mail add-on, in the words of its console.
 func (e *effects) add(key schema.Key, was, will *schema.User) {

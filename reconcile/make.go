@@ -17,6 +17,7 @@ type Input struct {
 	Want         schema.State
 	WantDigest   string       // of all that is asked for; "" when it is that of Want, and not worked out yet
 	Base         schema.State // what the commit in force asks for: what differs from it in nothing but live is drift; nil: not known
+	ByHand       []Change     // what is asked for since Base, and somebody has made by hand already; see [ByHand]
 	Organization schema.Organization
 	Guarding     *schema.Organization // whose guards hold the plan, where not those of Organization: of the commit before
 	At           time.Time            // the instant that the want was resolved at
@@ -116,7 +117,8 @@ func (in Input) plan(changes []Change, after schema.State) *Plan {
 			p.Changes[i].trace(in.Provenance)
 		}
 	}
-	p.Effects = append([]Effect{}, Effects(in, after, changes)...)
+	p.Effects = append(append([]Effect{}, Effects(in, after, changes)...), in.kept(in.ByHand)...)
+	sortEffects(p.Effects)
 	p.Routes = Routes(in.Live.State, after, changes, mostRoutes)
 	findings, counts := Findings(in, after, changes)
 	p.Findings, p.Counts = append(append([]Finding{}, in.Notes...), findings...), counts

@@ -16,14 +16,15 @@ import (
 func (e *effects) readers() {
 	near := e.near()
 	for _, r := range e.after {
-		switch r.(type) {
-		case *schema.Alias, *schema.List:
-		default:
-			continue
-		}
 		key := r.Key()
 		a := key.Address()
-		if near != nil && !near[a] {
+		if key.Kind == schema.KindDomain || near != nil && !near[a] {
+			continue
+		}
+		if key.Kind == schema.KindUser {
+			if near != nil && len(e.before) > 0 {
+				e.ownMail(key)
+			}
 			continue
 		}
 		if !e.will.Reads(a) && (e.was.Reads(a) || !e.was.Exists(a)) {
@@ -34,31 +35,84 @@ func (e *effects) readers() {
 			e.say(Severe, "no-reader", key, "nobody reads mail to %s%s", a, word)
 			continue
 		}
-		if near != nil && e.was.Exists(a) {
+		if near != nil && len(e.before) > 0 {
 			e.audience(key)
 		}
 	}
 }
 
+// readersOf are who got the mail of an address, and who gets it: whoever is renamed
+// reads on.
+func (e *effects) readersOf(a schema.Address) (before, after []schema.Address) {
+	before, after = e.was.Audience(a), e.will.Audience(a)
+	for i, reader := range before {
+		if heir := e.heirs[reader]; heir != "" && slices.Contains(after, heir) {
+			before[i] = heir
+		}
+	}
+	return before, after
+}
+
 // audience says who begins and who ceases to get the mail of a list or an alias,
 // by name: a list within a list means its people.
 func (e *effects) audience(key schema.Key) {
-	before, after := e.was.Audience(key.Address()), e.will.Audience(key.Address())
-	for i, a := range before {
-		if heir := e.heirs[a]; heir != "" && slices.Contains(after, heir) {
-			before[i] = heir // who is renamed reads on
-		}
+	before, after := e.readersOf(key.Address())
+	e.leaves(key, before, after)
+	if !e.was.Exists(key.Address()) {
+		return
 	}
-	lost, gained := without(before, after), without(after, before)
+	lost, gained := without(before, after), e.inside(without(after, before))
 	if len(lost) > 0 {
 		e.say(Warning, "readers-lost", key, "mail to %s no longer reaches %s", key.Name, some(lost))
 	}
-	word := "as well"
-	if len(lost) == len(before) {
-		word = "instead"
-	}
 	if len(gained) > 0 {
-		e.say(Info, "readers-gained", key, "mail to %s reaches %s %s", key.Name, some(gained), word)
+		e.say(Info, "readers-gained", key, "mail to %s reaches %s %s", key.Name, some(gained), beside(lost, before))
+	}
+}
+
+// ownMail says who else gets the mail of a person, and when they themselves do not:
+// nobody who writes to them can see it.
+func (e *effects) ownMail(key schema.Key) {
+	own := key.Address()
+	before, after := e.readersOf(own)
+	if slices.Contains(before, e.heirs[own]) || len(after) == 0 {
+		return // mail-refused says so
+	}
+	e.leaves(key, before, after)
+	if !e.was.Exists(own) {
+		return
+	}
+	lost, gained := without(before, after), e.inside(without(after, before))
+	if slices.Contains(lost, own) {
+		e.say(Warning, "readers-lost", key, "%s no longer gets the mail to their own address", own)
+	}
+	if others := without(lost, []schema.Address{own}); len(others) > 0 {
+		e.say(Warning, "readers-lost", key, "mail to %s no longer reaches %s", own, some(others))
+	}
+	if others := without(gained, []schema.Address{own}); len(others) > 0 {
+		e.say(Warning, "readers-gained", key, "mail to %s reaches %s %s", own, some(others), beside(lost, before))
+	}
+}
+
+// beside is whether readers come in the place of those before.
+func beside(lost, before []schema.Address) string {
+	if len(lost) == len(before) {
+		return "instead"
+	}
+	return "as well"
+}
+
+// inside are the addresses that are ours.
+func (e *effects) inside(addresses []schema.Address) []schema.Address {
+	return slices.DeleteFunc(slices.Clone(addresses), func(a schema.Address) bool { return !e.will.IsOurs(a) })
+}
+
+// leaves says when mail begins to go out of the organization by a detour. What an
+// address itself sends out is said where it changes.
+func (e *effects) leaves(key schema.Key, before, after []schema.Address) {
+	gained := without(after, before)
+	if out := without(without(gained, e.inside(gained)), targets(e.after.Find(key))); len(out) > 0 {
+		e.say(Warning, "forward-outside", key, "mail to %s goes out of the organization, by way of others, to %s", key.Name, some(out))
 	}
 }
 
@@ -105,16 +159,37 @@ func (e *effects) near() map[schema.Address]bool {
 	for len(open) > 0 {
 		a := open[len(open)-1]
 		open = open[:len(open)-1]
-		switch {
-		case near[a]:
+		if near[a] {
 			continue
-		case catchAlls[a]:
-			return nil
 		}
 		near[a] = true
 		open = append(open, senders[a]...)
+		if catchAlls[a] {
+			open = append(open, e.unknown(senders)...)
+		}
 	}
 	return near
+}
+
+// unknown are the addresses to which others send, and that a catch-all takes before or
+// after.
+func (e *effects) unknown(senders map[schema.Address][]schema.Address) []schema.Address {
+	var out []schema.Address
+	for to := range senders {
+		before, _ := e.was.station(to)
+		after, _ := e.will.station(to)
+		if before == CatchAll || after == CatchAll {
+			out = append(out, to)
+		}
+	}
+	for _, r := range []*Router{e.was, e.will} {
+		for _, d := range r.domains {
+			if d.CatchAll != "" && !r.Exists(d.CatchAll) {
+				out = append(out, d.CatchAll) // which another one takes
+			}
+		}
+	}
+	return out
 }
 
 // A RouteChange is an address whose mail ends up elsewhere.

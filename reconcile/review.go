@@ -29,7 +29,7 @@ func Review(was, will schema.State, org schema.Organization, from Provenance) []
 		}
 		old, _ := before.(*schema.User)
 		if keys := newKeys(old, u); keys > 0 {
-			out = append(out, Loosening(u.Key(), "commits count as those of "+who(u)+" that are signed with "+number(keys, "new key", "new keys"), settingAt(from, u.Key(), "signingKeys")))
+			out = append(out, Loosening(u.Key(), "commits count as those of "+who(u)+" that are signed with "+number(keys, "new key", "new keys")+oldKeys(old, u), settingAt(from, u.Key(), "signingKeys")))
 		}
 		for _, f := range leave {
 			if old != nil && !f.Equal(old, u) {
@@ -57,6 +57,21 @@ func newKeys(was, will *schema.User) int {
 		return len(will.SigningKeys)
 	}
 	return len(without(will.SigningKeys, was.SigningKeys))
+}
+
+// oldKeys says that somebody's keys before count no longer.
+func oldKeys(was, will *schema.User) string {
+	if was == nil {
+		return ""
+	}
+	switch gone := len(without(was.SigningKeys, will.SigningKeys)); {
+	case gone == 0:
+		return ""
+	case gone == 1:
+		return ", and no longer with 1 old one"
+	default:
+		return fmt.Sprintf(", and no longer with %d old ones", gone)
+	}
 }
 
 // unheeded says that nothing comes of a value that is declared.

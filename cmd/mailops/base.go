@@ -75,6 +75,7 @@ func (a *app) planRequest(ctx context.Context, flags planFlags, how access) (*pl
 // of what it was asked by.
 func (p *planned) narrow(in *reconcile.Input, was schema.State, guarding schema.Organization) {
 	in.Base, in.Guarding = was, &guarding
+	in.ByHand = reconcile.ByHand(was, in.Want, in.Live.State, in.Organization.Unmanaged, in.Lacks)
 	want, unmet := reconcile.Attainable(in.Want, in.Live.State, in.Organization.Unmanaged, in.Lacks)
 	in.Notes = append(in.Notes, reconcile.Unfit(reconcile.Since(unmet, was, in.Want))...)
 	in.Want, p.drift = reconcile.Settle(want, in.Live.State, reconcile.Terms{At: in.At, Base: was, Drift: schema.Drift{Default: schema.DriftReport}})
@@ -216,6 +217,9 @@ func (r *request) trace(ctx context.Context, in *reconcile.Input) (*resolve.Want
 		if keys = append(keys, c.Key); c.Op == reconcile.OpDelete {
 			gone = append(gone, c.Key)
 		}
+	}
+	for _, c := range in.ByHand {
+		keys = append(keys, c.Key)
 	}
 	now, err := r.tracker.Details(ctx, r.now, r.new, keys)
 	if err != nil {

@@ -129,6 +129,9 @@ func (v *planView) summary() string {
 		if len(v.Later) > 0 {
 			return "Nothing to do now: what was asked for since " + v.Base + " changes things later, by themselves."
 		}
+		if v.KeptByHand() > 0 {
+			return "Nothing to do: what was asked for since " + v.Base + " is live already, since somebody made it by hand."
+		}
 		return "Nothing to do: what was asked for since " + v.Base + " changes nobody's mail now."
 	}
 	return summary(v.Plan)

@@ -20,7 +20,7 @@ func (a *app) review(ctx context.Context, p *planned, base string) error {
 		return a.foretell(ctx, p)
 	}
 	findings, err := p.unseen(ctx)
-	if err == nil && len(p.drift) > 0 {
+	if err == nil && len(p.drift)+len(p.in.ByHand) > 0 {
 		err = a.movedOn(ctx, p, base)
 	}
 	if err != nil {
@@ -98,6 +98,12 @@ func (a *app) movedOn(ctx context.Context, p *planned, base string) error {
 	live := p.in.Live.State
 	want, _ := reconcile.Attainable(tip, live, org.Unmanaged, p.in.Lacks)
 	p.drift, p.moved = reconcile.Moved(p.drift, live, want)
+	p.Effects = slices.DeleteFunc(p.Effects, func(e reconcile.Effect) bool {
+		is, asked := want.Find(e.Key), live.Find(e.Key)
+		same := is == nil && asked == nil || is != nil && asked != nil && schema.Same(is, asked)
+		return e.ID == reconcile.ByHandKept && same // main did it, and nobody's hand
+	})
+	p.Seal()
 	return nil
 }
 

@@ -169,7 +169,8 @@ func together(all []meaning, alike []int, like likeness) meaning {
 var ofMany = strings.NewReplacer("the mailbox of ", "the mailboxes of ", " is deleted with all its mail", " are deleted with all their mail",
 	"the mail add-on of ", "the mail add-ons of ", " is locked", " are locked", " is unlocked", " are unlocked",
 	" is no longer an administrator", " are no longer administrators", " becomes an administrator", " become administrators", " becomes a super administrator", " become super administrators",
-	" travels ", " travel ")
+	"the password of ", "the passwords of ", " is set: whoever has it can sign in", " are set: whoever has one can sign in", " is replaced: whoever has the new one", " are replaced: whoever has a new one",
+	" travels ", " travel ", " has less room", " have less room")
 
 // firstOf names the first of many.
 func firstOf(names []string) string {

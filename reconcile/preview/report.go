@@ -187,9 +187,9 @@ func (v *View) headline(r *report) string {
 	if len(v.Changes) == 0 {
 		switch {
 		case len(v.Later) > 0:
-			return v.nothingNow() + v.loosens()
-		case v.loosens() != "":
-			return "This changes nothing now." + v.loosens()
+			return v.nothingNow() + v.keeps() + v.loosens()
+		case v.keeps()+v.loosens() != "":
+			return "This changes nothing now." + v.keeps() + v.loosens()
 		case v.Base != "":
 			return "This changes nothing."
 		}
@@ -198,7 +198,27 @@ func (v *View) headline(r *report) string {
 	if len(r.Refusals) > 0 {
 		return "Refused. It would " + and(r.acts("add", "change", "delete")) + "."
 	}
-	return "This " + and(r.acts("adds", "changes", "deletes")) + "." + v.byItself() + v.loosens()
+	return "This " + and(r.acts("adds", "changes", "deletes")) + "." + v.byItself() + v.keeps() + v.loosens()
+}
+
+// KeptByHand is how many things are asked for that somebody made by hand.
+func (v *View) KeptByHand() int {
+	n := 0
+	for _, e := range v.Effects {
+		if e.ID == reconcile.ByHandKept {
+			n++
+		}
+	}
+	return n
+}
+
+// keeps says that what somebody made by hand stays: who reads that nothing changes
+// must not stop there.
+func (v *View) keeps() string {
+	if n := v.KeptByHand(); n > 0 {
+		return " It asks for what somebody made by hand already, in " + many(n, "point", "points") + ": that is not taken back any more."
+	}
+	return ""
 }
 
 // acts says how many of each kind come, change and go.

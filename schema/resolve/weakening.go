@@ -34,7 +34,7 @@ func (c *chain) loosened(in *schema.Declaration, n *schema.Node, prefix string, 
 				continue
 			}
 			problems = append(problems, in.Problem(leaf, prefix+path, "weakening",
-				fmt.Sprintf("%s loosens what profile %s enforces (%s at %s)", show(leaf), e.profile.Name, show(e.node), e.profile.Pos(e.node)), ""))
+				fmt.Sprintf("%s %s what profile %s enforces (%s at %s)", show(leaf), loosens(leaf), e.profile.Name, show(e.node), e.profile.Pos(e.node)), ""))
 		}
 	})
 	return problems
@@ -49,6 +49,14 @@ func show(n *schema.Node) string {
 		return "these hours"
 	}
 	return n.Text
+}
+
+// loosens is the verb to what show prints.
+func loosens(n *schema.Node) string {
+	if n.Kind == schema.Mapping {
+		return "loosen"
+	}
+	return "loosens"
 }
 
 // ranks orders words from the loosest on.
