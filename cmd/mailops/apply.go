@@ -190,7 +190,7 @@ func (a *app) applyFile(ctx context.Context, file string, flags planFlags, appro
 	}
 	in.Allow = append(in.Allow, lifted(p)...)
 	in.Organization, in.Guarding = w.Organization, a.guarding(ctx, in.Runs)
-	if err := a.unused(ctx, p); err != nil {
+	if err := errors.Join(a.unused(ctx, p), a.descends(ctx, p)); err != nil {
 		return err
 	}
 	if err := stale(p.Changes, in.Live.State); err != nil {
