@@ -47,11 +47,17 @@ func (s *Snapshot) Against(want, base schema.State, key *Key) (live reconcile.Li
 
 // unlocked puts passwords into a live state that hides its own: those that base
 // asks for, where there is one, as nothing else is known of them, and else those
-// that are wanted. It counts the second: whether they changed, nobody can tell.
+// that are wanted, of whoever gets the mailbox. It counts the second: whether they changed, nobody can tell.
 func unlocked(live, want, base schema.State) (schema.State, int) {
 	asked, unseen := base, 0
 	if base == nil {
 		asked = want
+	}
+	heirs := make(map[schema.Address]*schema.User)
+	for u := range asked.Users() {
+		if u.RenamedFrom != "" {
+			heirs[u.RenamedFrom] = u
+		}
 	}
 	out := make(schema.State, len(live))
 	for i, r := range live {
@@ -62,7 +68,11 @@ func unlocked(live, want, base schema.State) (schema.State, int) {
 		}
 		var is schema.Resource
 		is, asked = asked.Next(r)
-		if has, ok := is.(*schema.User); ok && has.Password != "" {
+		has, ok := is.(*schema.User)
+		if !ok {
+			has, ok = heirs[u.Address]
+		}
+		if ok && has.Password != "" {
 			known := *u
 			known.Password = has.Password
 			out[i] = &known
