@@ -82,6 +82,9 @@ func sameDeclared(want, live schema.State) schema.State {
 		out[i] = r
 		u, ok := r.(*schema.User)
 		is, lives := live.Find(r.Key()).(*schema.User)
+		if ok && !lives && u.RenamedFrom != "" {
+			is, lives = live.Find(schema.Key{Kind: schema.KindUser, Name: string(u.RenamedFrom)}).(*schema.User)
+		}
 		if ok && lives && u.Password != "" && is.Password != "" {
 			c := *u
 			c.Password = is.Password
