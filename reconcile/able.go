@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,16 +13,18 @@ import (
 // cannot do is said when planning, once for each field, and never half-way in an
 // apply.
 type Limited interface {
-	// Lacks lists what the store cannot do, at most once for each field.
+	// Lacks lists what the store cannot do, at most once for each field and
+	// inability.
 	Lacks() []Lack
 }
 
 // A Lack is what a store cannot do with a field, or with a kind as a whole.
 type Lack struct {
 	Kind   schema.Kind  `json:"kind"`
-	Path   string       `json:"path,omitempty"` // of the field; "": the resources of the kind
+	Path   string       `json:"path,omitempty"` // of the field, or PathRename; "": the resources of the kind
 	Cannot Inability    `json:"cannot"`
 	Value  schema.Value `json:"value"`            // of a field that cannot be set: what a new resource has
+	Bounds *Bounds      `json:"bounds,omitempty"` // of CannotTake: the values that can be
 	Reason string       `json:"reason,omitempty"` // such as "its API has no action for it"
 }
 
@@ -35,12 +38,29 @@ const (
 	CannotSet     Inability = "set"
 	CannotObserve Inability = "observe"
 	CannotHold    Inability = "hold" // neither
+	CannotTake    Inability = "take" // values beyond the bounds
 )
+
+// PathRename is the path of a [Lack] of users: that a mailbox cannot get another
+// address. To make a new one and delete the old one would lose the mail in it.
+const PathRename = "renamedFrom"
+
+// Bounds are the values of a field that a store can take. Of the zero value, all.
+type Bounds struct {
+	OneOf []schema.Value `json:"oneOf,omitempty"`
+	Not   []schema.Value `json:"not,omitempty"`
+	Least int            `json:"least,omitempty"` // entries of a list
+	Most  int            `json:"most,omitempty"`  // entries of a list; 0: any number
+	Users bool           `json:"users,omitempty"` // entries are addresses of users, as they are wanted
+}
 
 // name is what the lack is about, as plans say it.
 func (l *Lack) name() string {
 	if l.Path == "" {
 		return string(l.Kind)
+	}
+	if l.Path == PathRename {
+		return "the address of a mailbox"
 	}
 	if l.Kind == schema.KindUser {
 		return l.Path
@@ -68,6 +88,10 @@ func Attainable(want, live schema.State, leave []string, lacks []Lack) (schema.S
 		case l.Cannot == CannotObserve:
 		case l.Path == "":
 			want, keys = likeLive(want, live, l.Kind)
+		case l.Path == PathRename:
+			want, keys = keepAddresses(want, live)
+		case l.Cannot == CannotTake && known:
+			want, keys = l.bound(field, want, live)
 		case known:
 			want, keys = l.keep(field, want, live)
 		}
@@ -112,13 +136,20 @@ func (u *Unmet) finding() Finding {
 	words := unmetWords[u.Kind]
 	who := number(len(u.Keys), words[0], words[1])
 	text := fmt.Sprintf("this store cannot set %s: it stays as it is for %s", u.name(), who)
+	if u.Cannot == CannotTake {
+		text = fmt.Sprintf("this store cannot set %s to what is asked for: it stays as it is for %s, and what is new there is left out", u.name(), who)
+	}
 	if u.Path == "" {
 		text = fmt.Sprintf("this store cannot make, change or delete %s: %s as it is", words[1], number(len(u.Keys), "stays", "stay"))
 	}
 	if u.Reason != "" {
 		text += " (" + u.Reason + ")"
 	}
-	return Finding{Rule: "cannot-set", Severity: Warning, Text: text, Keys: u.Keys}
+	severity := Warning
+	if u.Path == PathRename { // others are asked to send to the new address
+		severity = Refuse
+	}
+	return Finding{Rule: "cannot-set", Severity: severity, Text: text, Keys: u.Keys}
 }
 
 // likeLive takes all of a kind from the live store, and tells what differs. What
@@ -143,6 +174,86 @@ func likeLive(want, live schema.State, kind schema.Kind) (schema.State, []schema
 	out = append(out, is...)
 	out.Sort()
 	return out, keys
+}
+
+// keepAddresses gives back their addresses to users who are to be renamed. Nothing
+// else can have these then.
+func keepAddresses(want, live schema.State) (schema.State, []schema.Key) {
+	var keys []schema.Key
+	back, gone := make(map[string]schema.Resource), make(map[schema.Key]bool)
+	for u := range want.Users() {
+		if renames(u, want, live) {
+			keys = append(keys, u.Key())
+			gone[u.Key()] = true
+			back[string(u.RenamedFrom)] = live.Find(userKey(u.RenamedFrom))
+		}
+	}
+	if len(keys) == 0 {
+		return want, nil
+	}
+	out := slices.DeleteFunc(slices.Clone(want), func(r schema.Resource) bool {
+		return gone[r.Key()] || back[r.Key().Name] != nil
+	})
+	for _, old := range back {
+		if domain := (schema.Key{Kind: schema.KindDomain, Name: old.Key().Domain()}); out.Find(domain) == nil {
+			if d := live.Find(domain); d != nil {
+				out = append(out, d)
+				out.Sort()
+			}
+		}
+		out = append(out, old)
+	}
+	out.Sort()
+	return out, keys
+}
+
+// bound gives a field beyond the bounds the value that it has live. What is not
+// there yet is left out: what it could be given instead, nobody has asked for.
+func (l *Lack) bound(field schema.Field, want, live schema.State) (schema.State, []schema.Key) {
+	var keys []schema.Key
+	out := make(schema.State, 0, len(want))
+	for _, r := range want {
+		var is schema.Resource
+		is, live = live.Next(r)
+		if r.Key().Kind != l.Kind || is == r || is != nil && field.Equal(is, r) || l.Bounds.hold(field.Get(r), want) {
+			out = append(out, r)
+			continue
+		}
+		keys = append(keys, r.Key())
+		if is == nil {
+			continue
+		}
+		kept := schema.Clone(r)
+		if field.Set(kept, field.Get(is)) == nil {
+			r = kept
+		}
+		out = append(out, r)
+	}
+	if len(keys) == 0 {
+		return want, nil
+	}
+	return out, keys
+}
+
+// hold reports whether a value is within the bounds.
+func (b *Bounds) hold(v schema.Value, want schema.State) bool {
+	if b == nil {
+		return true
+	}
+	if len(b.OneOf) > 0 && !slices.Contains(b.OneOf, v) || slices.Contains(b.Not, v) {
+		return false
+	}
+	if b.Least == 0 && b.Most == 0 && !b.Users {
+		return true
+	}
+	var entries []schema.Address
+	if json.Unmarshal([]byte(v), &entries) != nil && v != "" {
+		return true // no list
+	}
+	if len(entries) < b.Least || b.Most > 0 && len(entries) > b.Most {
+		return false
+	}
+	return !b.Users || !slices.ContainsFunc(entries, func(a schema.Address) bool { return want.Find(userKey(a)) == nil })
 }
 
 // split parts the resources of a kind from the others.

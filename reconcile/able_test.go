@@ -4,6 +4,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -49,6 +50,17 @@ func someLacks(rng *rand.Rand) []reconcile.Lack {
 	if rng.IntN(4) == 0 {
 		out = append(out, reconcile.Lack{Kind: schema.KindList, Cannot: reconcile.CannotSet})
 	}
+	if rng.IntN(4) == 0 {
+		out = append(out, reconcile.Lack{Kind: schema.KindUser, Path: reconcile.PathRename, Cannot: reconcile.CannotSet})
+	}
+	if rng.IntN(4) == 0 {
+		out = append(out, reconcile.Lack{Kind: schema.KindUser, Path: "status", Cannot: reconcile.CannotTake, Bounds: &reconcile.Bounds{
+			OneOf: []schema.Value{`"active"`, `"suspended"`},
+		}})
+	}
+	if rng.IntN(4) == 0 {
+		out = append(out, reconcile.Lack{Kind: schema.KindAlias, Path: "to", Cannot: reconcile.CannotTake, Bounds: &reconcile.Bounds{Most: 1, Least: 1, Users: true}})
+	}
 	for _, kind := range []schema.Kind{schema.KindDomain, schema.KindUser} {
 		empty, _ := schema.New(schema.Key{Kind: kind, Name: "a@b.example"})
 		for _, f := range schema.Fields(kind) {
@@ -66,6 +78,16 @@ func asksFor(t *testing.T, c *reconcile.Change, lacks []reconcile.Lack) {
 	t.Helper()
 	for _, l := range lacks {
 		if l.Kind != c.Kind || l.Cannot == reconcile.CannotObserve || c.Op == reconcile.OpDelete && l.Path != "" {
+			continue
+		}
+		if l.Path == reconcile.PathRename && c.From != "" {
+			t.Errorf("%s is to be renamed to %s", c.From, c.Key)
+		}
+		if l.Cannot == reconcile.CannotTake {
+			f := c.Field(l.Path)
+			if f != nil && (len(l.Bounds.OneOf) > 0 && !slices.Contains(l.Bounds.OneOf, f.After) || l.Bounds.Most == 1 && strings.Contains(string(f.After), ",")) {
+				t.Errorf("%s %s: the store cannot set %s to %s", c.Op, c.Key, l.Path, f.After)
+			}
 			continue
 		}
 		if l.Path == "" {

@@ -26,7 +26,8 @@ type Store interface {
 	// is not the one that the change saw, the error is a *ConflictError naming
 	// every such row, and nothing is written. An address that another kind of
 	// resource holds is a conflict too. A batch without changes records a run.
-	// Apply is whole or not at all, also when the process dies.
+	// Apply is whole or not at all, also when the process dies; a [Piecemeal]
+	// store alone goes half-way.
 	Apply(ctx context.Context, b Batch) (run int64, err error)
 
 	// Close releases the store. It does not wait for readers.
@@ -72,6 +73,8 @@ type Batch struct {
 	Run                    // what the ledger records; ID and LiveUsers are set by the store
 	Secrets schema.Secrets // hashes for the fingerprints that the changes set; those that the store remembers may be missing
 	Epoch   int64          // of the agent that applies; when it is not the store's, the error wraps ErrFenced. 0: no agent
+
+	Progress func(Progress) // told as a Piecemeal store goes on; nil: nobody asks
 }
 
 // A Run is one apply, as the ledger remembers it.
