@@ -21,10 +21,10 @@ type Piecemeal interface {
 	// CutOff is the apply that was cut off, and has not been resumed; nil is none.
 	CutOff(ctx context.Context) (*Run, error)
 
-	// Resume carries out what is left of the apply that was cut off, after it has
+	// GoOn carries out what is left of the apply that was cut off, after it has
 	// asked the service what became of the one operation that was in flight. It
 	// returns as Apply does; 0 and no error when there is nothing to resume.
-	Resume(ctx context.Context, progress func(Progress)) (run int64, err error)
+	GoOn(ctx context.Context, progress func(Progress)) (run int64, err error)
 }
 
 // A Cost is what an apply costs where requests are counted.

@@ -37,15 +37,15 @@ func (e *Ending) Err() error {
 
 // testCancellation breaks off a read and an apply at every point.
 func testCancellation(h *harness) {
-	h.become(small(), nil)
+	h.become(h.small(), nil)
 	ctx, cancel := context.WithCancel(h.Context())
 	cancel()
 	if _, err := reconcile.ReadLive(ctx, h.s); !errors.Is(err, context.Canceled) {
 		h.Errorf("read: got error %v, want Canceled", err)
 	}
 	secrets := make(schema.Secrets)
-	want := with(without(small(), userKey(bruno)), full(ana, secrets), NewUser(schema.Address("c@acme.example")))
-	changes, before := reconcile.Diff(h.live(), want), h.live()
+	want := with(without(h.small(), userKey(bruno)), full(ana, secrets), NewUser(schema.Address("c@acme.example")))
+	changes, before := h.diff(h.live(), want), h.live()
 	for asks := int64(0); ; asks++ {
 		_, err := h.s.Apply(NewEnding(h.Context(), asks), batch(changes, secrets))
 		if err == nil {
@@ -73,9 +73,47 @@ func testCancellation(h *harness) {
 	}
 }
 
+// testCutOff breaks off an apply at every point, and goes on with it.
+func testCutOff(h *harness) {
+	h.become(h.small(), nil)
+	changed := named(ana, "Ana Silva")
+	changed.Status, changed.MailboxActions.IMAP = schema.StatusSuspended, true
+	changed.Forwarding.To = []schema.Address{bruno}
+	want := with(without(h.small(), userKey(bruno), listKey(team)), changed, named("c@acme.example", "Carla"),
+		&schema.Alias{Address: "alias@acme.example", To: []schema.Address{"c@acme.example"}})
+	for asks := int64(0); ; asks++ {
+		before := h.live()
+		_, err := h.s.Apply(NewEnding(h.Context(), asks), batch(h.diff(before, want), nil))
+		if err == nil {
+			h.holds(want)
+			return
+		}
+		if !errors.Is(err, context.Canceled) {
+			h.Fatalf("apply: got error %v, want Canceled", err)
+		}
+		cut, err := h.piecemeal.CutOff(h.Context())
+		if err != nil {
+			h.Fatal(err)
+		}
+		var partial *reconcile.PartialError
+		if _, err := h.piecemeal.GoOn(h.Context(), nil); err != nil {
+			h.Fatalf("go on after %d: %v (%v)", asks, err, errors.As(err, &partial))
+		}
+		if cut == nil {
+			h.holds(before)
+		} else {
+			h.holds(want)
+		}
+		if cut, err = h.piecemeal.CutOff(h.Context()); err != nil || cut != nil {
+			h.Fatalf("it is still cut off: %v, error %v", cut, err)
+		}
+		h.become(h.small(), nil)
+	}
+}
+
 // testRace: of many that change one row at once, exactly one wins.
 func testRace(h *harness) {
-	h.become(small(), nil)
+	h.become(h.small(), nil)
 	for round := range 4 {
 		seen := h.live()
 		var won atomic.Int64
@@ -83,7 +121,7 @@ func testRace(h *harness) {
 		for i := range 6 {
 			want := with(seen, named(ana, fmt.Sprintf("round %d, no. %d", round, i)), NewUser(schema.Address(fmt.Sprintf("u%d-%d@acme.example", round, i))))
 			group.Go(func() {
-				_, err := h.s.Apply(h.Context(), batch(reconcile.Diff(seen, want), nil))
+				_, err := h.s.Apply(h.Context(), batch(h.diff(seen, want), nil))
 				switch {
 				case err == nil:
 					won.Add(1)
@@ -102,11 +140,11 @@ func testRace(h *harness) {
 // testSnapshot: a read that began before an apply does not see it, and one that
 // is broken off leaves nothing behind.
 func testSnapshot(h *harness) {
-	h.become(small(), nil)
+	h.become(h.small(), nil)
 	next, stop := iter.Pull2(h.s.Read(h.Context()))
 	row, err, _ := next()
 	seen := schema.State{row.Resource}
-	h.apply(reconcile.Diff(small(), with(without(small(), listKey(team)), named(ana, "Later"), named("aaa@acme.example", "New"))), nil)
+	h.apply(h.diff(h.small(), with(without(h.small(), listKey(team)), named(ana, "Later"), named("aaa@acme.example", "New"))), nil)
 	for {
 		var more bool
 		if err != nil {
@@ -118,13 +156,13 @@ func testSnapshot(h *harness) {
 		seen = append(seen, row.Resource)
 	}
 	stop()
-	if changes := reconcile.Diff(seen, small()); len(changes) > 0 {
+	if changes := h.diff(seen, h.small()); len(changes) > 0 {
 		h.Errorf("the read saw a later apply: %+v", changes)
 	}
 	for range h.s.Read(h.Context()) {
 		break
 	}
-	h.become(small(), nil)
+	h.become(h.small(), nil)
 }
 
 // testReaders reads while batches are applied: all users change in each, so a
@@ -132,7 +170,7 @@ func testSnapshot(h *harness) {
 func testReaders(h *harness) {
 	states := make([]schema.State, 2)
 	for i, name := range []string{"even", "odd"} {
-		states[i] = small()
+		states[i] = h.small()
 		for n := range 20 {
 			states[i] = with(states[i], named(schema.Address(fmt.Sprintf("u%d@acme.example", n)), name))
 		}
@@ -174,7 +212,7 @@ func (h *harness) wholeBatch(ctx context.Context) {
 }
 
 func testClose(h *harness) {
-	h.become(small(), nil)
+	h.become(h.small(), nil)
 	if err := h.s.Close(); err != nil {
 		h.Fatal(err)
 	}

@@ -5,7 +5,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"mailops/reconcile"
 	"mailops/schema"
 )
 
@@ -21,7 +20,7 @@ func testHistory(h *harness) {
 	h.become(schema.State{domain, ana("Ana")}, nil)
 	h.become(schema.State{domain, ana("Ana Silva"), plainUser("bruno@acme.example", "Bruno")}, nil)
 	h.become(schema.State{domain, ana("Ana Silva"), plainUser("bruno@acme.example", "B.")}, nil)
-	last := batch(reconcile.Diff(h.live(), schema.State{domain, plainUser("bruno@acme.example", "B."), &schema.Alias{Address: "ana@acme.example", To: []schema.Address{"bruno@acme.example"}}}), nil)
+	last := batch(h.diff(h.live(), schema.State{domain, plainUser("bruno@acme.example", "B."), &schema.Alias{Address: "ana@acme.example", To: []schema.Address{"bruno@acme.example"}}}), nil)
 	last.Whole = true
 	if _, err := h.s.Apply(h.Context(), last); err != nil {
 		h.Fatal(err)

@@ -32,7 +32,7 @@ func Walk(t *testing.T, s reconcile.Store, seed uint64, size, steps int) {
 	want, secrets := Random(rng, size)
 	var stale []reconcile.Change
 	for range steps {
-		changes := reconcile.Diff(h.live(), want)
+		changes := h.diff(h.live(), want)
 		h.both(model, changes, secrets)
 		h.holds(want)
 		h.observeSome(model, rng)
@@ -115,7 +115,7 @@ func Laws(t *testing.T, s reconcile.Store, seed uint64, size int, asks int64) {
 	}
 	h.become(first, secrets) // law 1: apply makes live equal want, the second plan is empty
 	before := h.live()
-	changes := throughJSON(t, reconcile.Diff(before, second)) // law 2: a plan survives JSON
+	changes := throughJSON(t, h.diff(before, second)) // law 2: a plan survives JSON
 	rng.Shuffle(len(changes), func(i, j int) { changes[i], changes[j] = changes[j], changes[i] })
 
 	h.interrupted(changes, before, second, secrets, asks) // law 5
@@ -136,7 +136,7 @@ func (h *harness) interrupted(changes []reconcile.Change, before, after schema.S
 		h.Fatalf("got error %v, want Canceled", err)
 	}
 	h.holds(before)
-	h.apply(reconcile.Diff(h.live(), after), secrets)
+	h.apply(h.diff(h.live(), after), secrets)
 }
 
 // stale touches one row that the changes touch, and demands that they are

@@ -17,14 +17,14 @@ func testLead(h *harness) {
 	if h.leader == nil {
 		return
 	}
-	h.become(small(), nil)
+	h.become(h.small(), nil)
 	if _, err := h.leader.Lead(h.Context(), ""); err == nil {
 		h.Error("an agent has no name")
 	}
 	first := h.lead("first")
 	h.ledBy("second", "first")
 	h.renews(first)
-	b := batch(reconcile.Diff(h.live(), with(small(), named(ana, "Ana"))), nil)
+	b := batch(h.diff(h.live(), with(h.small(), named(ana, "Ana"))), nil)
 	b.Epoch = first.Epoch()
 	if _, err := h.s.Apply(h.Context(), b); err != nil {
 		h.Fatal(err)
@@ -34,12 +34,12 @@ func testLead(h *harness) {
 			h.fenced(b)
 		}
 	}
-	h.become(small(), nil) // by hand, whoever is the agent
+	h.become(h.small(), nil) // by hand, whoever is the agent
 	again := h.lead("first")
 	if again.Epoch() <= first.Epoch() {
 		h.Errorf("epoch %d came after %d", again.Epoch(), first.Epoch())
 	}
-	b = batch(reconcile.Diff(h.live(), with(small(), named(ana, "Ana"))), nil)
+	b = batch(h.diff(h.live(), with(h.small(), named(ana, "Ana"))), nil)
 	b.Epoch = first.Epoch()
 	h.fenced(b)
 	if err := first.Renew(h.Context()); !errors.Is(err, reconcile.ErrFenced) {

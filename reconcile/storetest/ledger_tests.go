@@ -14,17 +14,17 @@ import (
 func testUndo(h *harness) {
 	secrets := make(schema.Secrets)
 	states := []schema.State{
-		small(),
-		with(small(), full(ana, secrets)),
-		with(without(small(), aliasKey(office)), NewUser(office)),
-		without(small(), userKey(ana), listKey(team)),
-		with(small(), &schema.Domain{Name: "b.example"}, full("u@b.example", secrets)),
+		h.small(),
+		with(h.small(), full(ana, secrets)),
+		with(without(h.small(), aliasKey(office)), NewUser(office)),
+		without(h.small(), userKey(ana), listKey(team)),
+		with(h.small(), &schema.Domain{Name: "b.example"}, full("u@b.example", secrets)),
 		nil,
 	}
 	h.become(states[0], secrets)
 	for _, want := range states {
 		before := h.live()
-		changes := reconcile.Diff(before, want)
+		changes := h.diff(before, want)
 		h.apply(changes, secrets)
 		h.holds(want)
 		undo := reconcile.Invert(changes, h.live())
@@ -40,8 +40,8 @@ func testLedger(h *harness) {
 	if h.ledger == nil {
 		return // it is kept elsewhere, and tested there
 	}
-	first := h.become(small(), nil)
-	changes := reconcile.Diff(h.live(), with(without(small(), userKey(bruno)), named(ana, "Ana"), NewUser("c@acme.example")))
+	first := h.become(h.small(), nil)
+	changes := h.diff(h.live(), with(without(h.small(), userKey(bruno)), named(ana, "Ana"), NewUser("c@acme.example")))
 	changes[0].Fields[0].Origin = &schema.Origin{Pos: schema.Pos{File: "users/ana.yaml", Line: 3, Column: 7}, Via: "profile sales"}
 	b := batch(changes, nil)
 	b.Undoes, b.ID, b.LiveUsers = first, 77, 77
@@ -84,11 +84,11 @@ func testSecrets(h *harness) {
 	user := func(hash string) schema.State {
 		u := NewUser(ana)
 		u.Password = secrets.Add(hash)
-		return with(small(), u)
+		return with(h.small(), u)
 	}
-	one, two, none := user("{X}one"), user("{X}two"), small()
+	one, two, none := user("{X}one"), user("{X}two"), h.small()
 	h.become(none, nil)
-	b := batch(reconcile.Diff(none, one), nil)
+	b := batch(h.diff(none, one), nil)
 	if err := h.fail(b); !errors.Is(err, reconcile.ErrNoSecret) {
 		h.Errorf("got error %v, want ErrNoSecret", err)
 	}
@@ -98,14 +98,14 @@ func testSecrets(h *harness) {
 	h.become(two, secrets)
 	h.become(one, nil) // {X}one was replaced, so it is remembered
 	h.become(two, nil)
-	h.become(without(small(), userKey(ana)), nil)
+	h.become(without(h.small(), userKey(ana)), nil)
 	h.become(two, nil)
 	h.become(none, nil)
 	// A new user may take over the hash of one who goes in the same batch.
 	h.become(two, nil)
 	heir := NewUser("heir@acme.example")
 	heir.Password = two.Find(userKey(ana)).(*schema.User).Password
-	h.become(with(without(small(), userKey(ana)), heir), nil)
+	h.become(with(without(h.small(), userKey(ana)), heir), nil)
 }
 
 // seen is an add-on that its user has configured.
@@ -121,19 +121,19 @@ func testRename(h *harness) {
 		u.RenamedFrom, u.Status = ana, status
 		return u
 	}
-	left := without(small(), userKey(ana))
+	left := without(h.small(), userKey(ana))
 	forward := &schema.Alias{Address: ana, To: []schema.Address{"silva@acme.example"}}
 	occupied := &schema.Alias{Address: "silva@acme.example", To: []schema.Address{ana}}
 	for _, test := range []struct {
 		before, after schema.State
 	}{
-		{small(), with(left, renamed(schema.StatusActive))},
-		{small(), with(left, renamed(schema.StatusActive), forward)},
-		{with(small(), occupied), with(left, renamed(schema.StatusActive), forward)},
+		{h.small(), with(left, renamed(schema.StatusActive))},
+		{h.small(), with(left, renamed(schema.StatusActive), forward)},
+		{with(h.small(), occupied), with(left, renamed(schema.StatusActive), forward)},
 	} {
 		h.become(test.before, nil)
 		h.observed(ana, seen)
-		changes := reconcile.Diff(h.live(), test.after)
+		changes := h.diff(h.live(), test.after)
 		h.apply(changes, nil)
 		h.holds(test.after)
 		h.sees("silva@acme.example", seen)
@@ -144,16 +144,16 @@ func testRename(h *harness) {
 	// A rename that reactivates is a reactivation.
 	deactivated := NewUser(ana)
 	deactivated.Status = schema.StatusDeactivated
-	h.become(with(small(), deactivated), nil)
+	h.become(with(h.small(), deactivated), nil)
 	h.become(with(left, renamed(schema.StatusActive)), nil)
 	unsaved := seen
 	unsaved.AddOnSaved = false
 	h.sees("silva@acme.example", unsaved)
-	h.become(small(), nil)
+	h.become(h.small(), nil)
 	// When the old user stays, or two claim the mailbox, nobody loses one.
-	h.apply(reconcile.Diff(small(), with(small(), renamed(schema.StatusActive))), nil)
+	h.apply(h.diff(h.small(), with(h.small(), renamed(schema.StatusActive))), nil)
 	h.sees("silva@acme.example", schema.Observed{})
-	h.become(small(), nil)
+	h.become(h.small(), nil)
 	h.observed(ana, seen)
 	second := renamed(schema.StatusActive)
 	second.Address = "tavares@acme.example"
@@ -162,20 +162,33 @@ func testRename(h *harness) {
 	h.sees("tavares@acme.example", schema.Observed{})
 }
 
+// testNoRename: a store that cannot rename a mailbox refuses to make another one and
+// delete the first, with the mail in it.
+func testNoRename(h *harness) {
+	h.become(h.small(), nil)
+	renamed := named("silva@acme.example", "Ana")
+	renamed.RenamedFrom = ana
+	want := with(without(h.small(), userKey(ana)), renamed)
+	h.fail(batch(reconcile.Diff(h.live(), want), nil))
+	if changes := h.diff(h.live(), want); len(changes) > 0 {
+		h.Errorf("a plan for it is %+v", changes)
+	}
+}
+
 // testObserved: what users own is theirs, within their locks, and a
 // reactivation makes them save their configuration anew.
 func testObserved(h *harness) {
 	if h.observer == nil {
 		return // nobody can set it, so there is nothing to keep
 	}
-	h.become(small(), nil)
+	h.become(h.small(), nil)
 	if err := h.observer.SetObserved(h.Context(), "nobody@acme.example", seen); err == nil {
 		h.Error("what a user owns was set for an address without user")
 	}
 	h.observe(ana, seen)
 	locked := NewUser(ana)
 	locked.Lock.MailAddOn, locked.Status = schema.Locked, schema.StatusDeactivated
-	h.become(with(small(), locked), nil)
+	h.become(with(h.small(), locked), nil)
 	h.sees(ana, seen)
 	other := seen
 	for _, change := range []func(){
@@ -196,22 +209,22 @@ func testObserved(h *harness) {
 
 	suspended := NewUser(ana)
 	suspended.Status = schema.StatusSuspended
-	h.become(with(small(), suspended), nil)
+	h.become(with(h.small(), suspended), nil)
 	h.sees(ana, other)
-	h.become(with(small(), locked), nil)
-	h.become(small(), nil)
+	h.become(with(h.small(), locked), nil)
+	h.become(h.small(), nil)
 	other.AddOnSaved = false
 	h.sees(ana, other)
 	// A locked user who configured nothing cannot begin to, and can be deleted.
-	h.become(with(without(small(), userKey(ana)), lockedUser(bruno)), nil)
+	h.become(with(without(h.small(), userKey(ana)), lockedUser(bruno)), nil)
 	if err := h.observer.SetObserved(h.Context(), bruno, seen); err == nil {
 		h.Error("a locked add-on was configured")
 	}
-	h.become(small(), nil)
+	h.become(h.small(), nil)
 	h.observe(ana, seen)
-	h.become(with(small(), lockedUser(ana)), nil)
-	h.become(without(small(), userKey(ana)), nil)
-	h.become(small(), nil)
+	h.become(with(h.small(), lockedUser(ana)), nil)
+	h.become(without(h.small(), userKey(ana)), nil)
+	h.become(h.small(), nil)
 	h.sees(ana, schema.Observed{})
 }
 
@@ -221,7 +234,7 @@ func testBackupState(h *harness) {
 	if h.marker == nil || h.observer == nil {
 		return
 	}
-	h.become(with(small(), lockedUser(bruno)), nil)
+	h.become(with(h.small(), lockedUser(bruno)), nil)
 	if err := h.marker.MarkBackup(h.Context(), "nobody@acme.example", "queued"); err == nil {
 		h.Error("a backup was marked for an address without user")
 	}

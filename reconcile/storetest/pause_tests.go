@@ -118,10 +118,10 @@ func testDrift(h *harness) {
 	if h.ledger == nil {
 		return
 	}
-	h.become(small(), nil)
+	h.become(h.small(), nil)
 	u := named(ana, "Ana")
 	u.Language, u.Timezone, u.Quota = "pt", "UTC", 7
-	changes := reconcile.Diff(h.live(), with(small(), u))
+	changes := h.diff(h.live(), with(h.small(), u))
 	origin := &schema.Origin{Pos: schema.Pos{File: "users/ana.yaml", Line: 3, Column: 7}}
 	for i := range changes[0].Fields {
 		f := &changes[0].Fields[i]

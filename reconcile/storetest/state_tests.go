@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -26,16 +27,16 @@ func testWalk(h *harness) {
 	closed.Permissions.SendAs, closed.Forwarding.To = []schema.Address{}, []schema.Address{}
 	for _, want := range []schema.State{
 		state(&schema.Domain{Name: domain}),
-		small(),
-		with(small(), full(ana, secrets)),
-		with(small(), deactivated),
-		with(small(), closed),
-		without(small(), aliasKey(office)),
-		with(small(), &schema.List{Address: team, Posting: schema.PostingAnyone}),
-		with(small(), &schema.Domain{Name: "b.example"}, NewUser("ana@b.example")),
-		small(),
+		h.small(),
+		with(h.small(), full(ana, secrets)),
+		with(h.small(), deactivated),
+		with(h.small(), closed),
+		without(h.small(), aliasKey(office)),
+		with(h.small(), &schema.List{Address: team, Posting: schema.PostingAnyone}),
+		with(h.small(), &schema.Domain{Name: "b.example"}, NewUser("ana@b.example")),
+		h.small(),
 		nil,
-		small(),
+		h.small(),
 	} {
 		h.become(want, secrets)
 	}
@@ -45,7 +46,7 @@ func testWalk(h *harness) {
 // sets the next.
 func testEveryField(h *harness) {
 	secrets := make(schema.Secrets)
-	bare := small()
+	bare := h.small()
 	h.become(bare, secrets)
 	for _, r := range []schema.Resource{
 		full(ana, secrets),
@@ -64,45 +65,45 @@ func testEveryField(h *harness) {
 }
 
 func testConflicts(h *harness) {
-	h.become(small(), nil)
+	h.become(h.small(), nil)
 	seen := h.live()
-	moved := with(without(small(), userKey(bruno)), named(ana, "Changed"), NewUser("new@acme.example"),
+	moved := with(without(h.small(), userKey(bruno)), named(ana, "Changed"), NewUser("new@acme.example"),
 		&schema.Alias{Address: "taken@acme.example", To: []schema.Address{ana}})
 	h.become(moved, nil)
 	// The plan was made before all that, and creates what is there by now.
-	want := with(without(small(), userKey(bruno)), named(ana, "Ana"), NewUser("new@acme.example"),
+	want := with(without(h.small(), userKey(bruno)), named(ana, "Ana"), NewUser("new@acme.example"),
 		NewUser("taken@acme.example"), named("fine@acme.example", "Fine"))
-	h.refuse(reconcile.Diff(seen, want),
+	h.refuse(h.diff(seen, want),
 		reconcile.Conflict{Key: userKey(ana), Reason: reconcile.ReasonChanged},
 		reconcile.Conflict{Key: userKey("new@acme.example"), Reason: reconcile.ReasonExists},
 		reconcile.Conflict{Key: userKey("taken@acme.example"), Reason: reconcile.ReasonTaken},
 		reconcile.Conflict{Key: userKey(bruno), Reason: reconcile.ReasonGone},
 	)
 	// What touches other rows alone is not stale.
-	h.apply(reconcile.Diff(seen, with(seen, &schema.List{Address: team, Posting: schema.PostingAnyone})), nil)
+	h.apply(h.diff(seen, with(seen, &schema.List{Address: team, Posting: schema.PostingAnyone})), nil)
 	// A row that moved and came back is as the plan saw it.
-	h.become(small(), nil)
-	h.apply(reconcile.Diff(seen, with(seen, named(ana, "Ana"))), nil)
+	h.become(h.small(), nil)
+	h.apply(h.diff(seen, with(seen, named(ana, "Ana"))), nil)
 	// An update of a row that is gone.
 	h.become(nil, nil)
-	h.refuse(reconcile.Diff(seen, with(seen, named(ana, "Ana"))),
+	h.refuse(h.diff(seen, with(seen, named(ana, "Ana"))),
 		reconcile.Conflict{Key: userKey(ana), Reason: reconcile.ReasonGone})
 }
 
 // testDomains: a domain and its users come and go in one batch, and neither
 // without the other.
 func testDomains(h *harness) {
-	h.become(small(), nil)
-	two := with(small(), &schema.Domain{Name: "b.example"}, NewUser("u@b.example"),
+	h.become(h.small(), nil)
+	two := with(h.small(), &schema.Domain{Name: "b.example"}, NewUser("u@b.example"),
 		&schema.Alias{Address: "a@b.example", To: []schema.Address{ana}}, &schema.List{Address: "l@b.example", Posting: schema.PostingAnyone})
 	h.become(two, nil)
 	onlyB := slices.DeleteFunc(slices.Clone(two), func(r schema.Resource) bool { return r.Key().Domain() == domain })
 	h.become(onlyB, nil)
-	h.refuse(reconcile.Diff(onlyB, without(onlyB, domainKey("b.example"))),
+	h.refuse(h.diff(onlyB, without(onlyB, domainKey("b.example"))),
 		reconcile.Conflict{Key: domainKey("b.example"), Reason: reconcile.ReasonInUse})
-	h.refuse(reconcile.Diff(onlyB, without(onlyB, domainKey("b.example"), userKey("u@b.example"))),
+	h.refuse(h.diff(onlyB, without(onlyB, domainKey("b.example"), userKey("u@b.example"))),
 		reconcile.Conflict{Key: domainKey("b.example"), Reason: reconcile.ReasonInUse})
-	h.refuse(reconcile.Diff(onlyB, with(onlyB, NewUser("x@c.example"), NewUser("y@c.example"))),
+	h.refuse(h.diff(onlyB, with(onlyB, NewUser("x@c.example"), NewUser("y@c.example"))),
 		reconcile.Conflict{Key: domainKey("c.example"), Reason: reconcile.ReasonGone})
 	h.become(nil, nil)
 }
@@ -111,18 +112,18 @@ func testDomains(h *harness) {
 func testSwap(h *harness) {
 	alias := &schema.Alias{Address: office, To: []schema.Address{ana, bruno}}
 	list := &schema.List{Address: office, Members: []schema.Address{bruno}, Posting: schema.PostingAnyone}
-	rest := without(small(), aliasKey(office))
+	rest := without(h.small(), aliasKey(office))
 	kinds := []schema.Resource{alias, NewUser(office), list, alias, list, NewUser(office), alias}
 	for _, r := range kinds {
 		h.become(with(rest, r), nil)
 	}
 	// Two at a time, crosswise.
-	h.become(with(small(), &schema.List{Address: team, Posting: schema.PostingAnyone}), nil)
+	h.become(with(h.small(), &schema.List{Address: team, Posting: schema.PostingAnyone}), nil)
 	h.become(with(without(rest, listKey(team)), &schema.List{Address: office, Posting: schema.PostingAnyone}, NewUser(team)), nil)
 	// In whatever order the changes come.
 	swapped := with(rest, NewUser(office))
-	for _, want := range []schema.State{swapped, small(), nil, small()} {
-		changes := reconcile.Diff(h.live(), want)
+	for _, want := range []schema.State{swapped, h.small(), nil, h.small()} {
+		changes := h.diff(h.live(), want)
 		slices.Reverse(changes)
 		h.apply(changes, nil)
 		h.holds(want)
@@ -131,9 +132,9 @@ func testSwap(h *harness) {
 
 // testUnfit: batches that no plan makes are refused whole.
 func testUnfit(h *harness) {
-	h.become(small(), nil)
+	h.become(h.small(), nil)
 	live := h.live()
-	fine := reconcile.Diff(live, with(live, named(ana, "Ana")))[0]
+	fine := h.diff(live, with(live, named(ana, "Ana")))[0]
 	for _, changes := range [][]reconcile.Change{
 		{fine, fine},
 		{fine, {Key: userKey(bruno), Op: reconcile.OpUpdate, Version: schema.Version(live.Find(userKey(bruno))),
@@ -143,12 +144,12 @@ func testUnfit(h *harness) {
 		{fine, {Key: schema.Key{Kind: schema.KindProfile, Name: "x"}, Op: reconcile.OpCreate}},
 		{fine, {Key: userKey("no-address"), Op: reconcile.OpCreate}},
 		{fine, {Key: domainKey("a@b.example"), Op: reconcile.OpCreate}},
-		reconcile.Diff(live, with(live, named(ana, "nul \x00"))),
-		reconcile.Diff(live, with(live, NewUser("nul\x00@acme.example"))),
+		h.diff(live, with(live, named(ana, "nul \x00"))),
+		h.diff(live, with(live, NewUser("nul\x00@acme.example"))),
 	} {
 		h.fail(batch(changes, nil))
 	}
-	h.refuse(reconcile.Diff(live, with(live, NewUser("both@acme.example"), &schema.Alias{Address: "both@acme.example"})),
+	h.refuse(h.diff(live, with(live, NewUser("both@acme.example"), &schema.Alias{Address: "both@acme.example"})),
 		reconcile.Conflict{Key: userKey("both@acme.example"), Reason: reconcile.ReasonTaken},
 		reconcile.Conflict{Key: aliasKey("both@acme.example"), Reason: reconcile.ReasonTaken})
 }
@@ -161,8 +162,18 @@ var hostile = []string{
 	strings.Repeat("x", 64), strings.Repeat("é", 32), strings.Repeat("long ", 13000),
 }
 
+// testHostileNames: what people are called breaks nothing.
+func testHostileNames(h *harness) {
+	want := h.small()
+	for i, text := range hostile {
+		want = with(want, named(schema.Address(fmt.Sprintf("u%d@acme.example", i)), text))
+	}
+	h.become(want, nil)
+	h.become(h.small(), nil)
+}
+
 func testHostile(h *harness) {
-	want := small()
+	want := h.small()
 	for _, text := range hostile {
 		u := named(schema.Address(text[:min(len(text), 64)]+"@acme.example"), text)
 		u.Language, u.Timezone = text, text
@@ -175,5 +186,5 @@ func testHostile(h *harness) {
 			&schema.Alias{Address: schema.Address("alias" + text[:min(len(text), 64)] + "@acme.example"), To: u.Forwarding.To})
 	}
 	h.become(want, nil)
-	h.become(small(), nil)
+	h.become(h.small(), nil)
 }

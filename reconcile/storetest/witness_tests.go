@@ -20,7 +20,7 @@ func testLook(h *harness) {
 	h.looks()
 	h.looks(string(ana), domain)
 	secrets := make(schema.Secrets)
-	want := with(small(), &schema.Domain{Name: "b.example"}, full("ana@b.example", secrets), &schema.Alias{Address: "x@b.example", To: []schema.Address{ana, bruno}})
+	want := with(h.small(), &schema.Domain{Name: "b.example"}, full("ana@b.example", secrets), &schema.Alias{Address: "x@b.example", To: []schema.Address{ana, bruno}})
 	for i := range 300 {
 		want = append(want, NewUser(schema.Address("u"+string(rune('a'+i%26))+string(rune('a'+i/26))+"@acme.example")))
 	}
@@ -63,12 +63,12 @@ func testOwnWork(h *harness) {
 	if h.witness == nil {
 		return
 	}
-	h.become(small(), nil)
+	h.become(h.small(), nil)
 	renamed := named("silva@acme.example", "Ana")
 	renamed.RenamedFrom = ana
 	secrets := make(schema.Secrets)
-	h.become(with(without(small(), userKey(ana)), renamed, full("x@acme.example", secrets)), secrets)
-	h.become(small(), nil)
+	h.become(with(without(h.small(), userKey(ana)), renamed, full("x@acme.example", secrets)), secrets)
+	h.become(h.small(), nil)
 	h.observed(ana, seen)
 	if h.marker != nil {
 		if err := h.marker.MarkBackup(h.Context(), ana, "queued"); err != nil {
@@ -100,7 +100,7 @@ func Foreign(t *testing.T, s reconcile.Store, by string, exec func(sql string)) 
 	h := &harness{T: t, s: s, powers: powersOf(s)}
 	u := full(ana, make(schema.Secrets))
 	u.Password, u.Lock.MailAddOn = "", schema.Unlocked
-	h.become(with(small(), u, &schema.Domain{Name: "b.example"}), nil)
+	h.become(with(h.small(), u, &schema.Domain{Name: "b.example"}), nil)
 	h.observed(ana, seen)
 	reader := noteReader{h, 0, by}
 	const where = " WHERE local = 'ana'"
@@ -142,7 +142,7 @@ func Foreign(t *testing.T, s reconcile.Store, by string, exec func(sql string)) 
 		exec(test.sql)
 		reader.reads(test.sql, test.want...)
 	}
-	h.become(small(), nil)
+	h.become(h.small(), nil)
 	reader.reads("an apply")
 	if err := h.witness.ForgetNotes(t.Context(), time.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)

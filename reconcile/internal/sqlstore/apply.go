@@ -19,22 +19,35 @@ func Apply(c Conn, d Dialect, b reconcile.Batch, token string) (int64, error) {
 	if err := fence(c, d, b.Epoch); err != nil {
 		return 0, err
 	}
-	b.Changes = reconcile.Order(slices.Clone(b.Changes))
-	a := apply{Conn: c, dialect: d, batch: &b, steps: make([]step, len(b.Changes)), at: make(map[schema.Key]int, len(b.Changes))}
-	if err := a.read(); err != nil {
-		return 0, err
-	}
-	if err := a.conflicts(); err != nil {
-		return 0, err
-	}
-	if err := a.compute(); err != nil {
-		return 0, err
-	}
-	if err := a.write(); err != nil {
+	a, err := carry(c, d, b)
+	if err != nil {
 		return 0, err
 	}
 	a.inserts, a.updates, a.early = nil, nil, nil // written: the first apply holds everybody in them
 	return a.record(token)
+}
+
+// Take carries out changes as Apply does, and records no run: so a store that
+// mirrors another one follows it.
+func Take(c Conn, d Dialect, changes []reconcile.Change) error {
+	_, err := carry(c, d, reconcile.Batch{Run: reconcile.Run{Changes: changes}})
+	return err
+}
+
+// carry writes what a batch changes.
+func carry(c Conn, d Dialect, b reconcile.Batch) (*apply, error) {
+	b.Changes = reconcile.Order(slices.Clone(b.Changes))
+	a := &apply{Conn: c, dialect: d, batch: &b, steps: make([]step, len(b.Changes)), at: make(map[schema.Key]int, len(b.Changes))}
+	if err := a.read(); err != nil {
+		return nil, err
+	}
+	if err := a.conflicts(); err != nil {
+		return nil, err
+	}
+	if err := a.compute(); err != nil {
+		return nil, err
+	}
+	return a, a.write()
 }
 
 // An apply is a batch on its way.

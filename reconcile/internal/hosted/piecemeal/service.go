@@ -38,7 +38,8 @@ type Service interface {
 	// they are sent. before is nil for what is to be created: then they are the
 	// one that creates it, after which the operations from its Newcomer follow.
 	// after is nil for what is to be deleted. No operations is that nothing has to
-	// be asked of the service. An error says why what is wanted cannot be.
+	// be asked of the service. An error says why what is wanted cannot be. nil
+	// handles are for counting: then any will do.
 	Operations(before, after schema.Resource, handles Handles) ([]Operation, error)
 
 	// Do sends a call that changes something, once it may be, and says what became

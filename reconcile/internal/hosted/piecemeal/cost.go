@@ -1,0 +1,58 @@
+package piecemeal
+
+import (
+	"mailops/reconcile"
+	"mailops/reconcile/internal/hosted"
+	"mailops/schema"
+)
+
+// Cost implements reconcile.Piecemeal: what is changed is read before and after.
+func (s *Store) Cost(live schema.State, changes []reconcile.Change) (reconcile.Cost, error) {
+	var calls []hosted.Call
+	for i := range changes {
+		c := &changes[i]
+		is := live.Find(c.Key)
+		if c.Op == reconcile.OpCreate {
+			is = nil
+		}
+		want, err := c.Apply(is)
+		if err != nil {
+			return reconcile.Cost{}, err
+		}
+		calls = append(calls, s.calls(is, want)...)
+	}
+	if len(calls) == 0 {
+		return reconcile.Cost{}, nil
+	}
+	var keys []schema.Key
+	for i := range changes {
+		keys = append(keys, changes[i].Key)
+	}
+	cost := reconcile.Cost{Requests: s.service.Requests(reach(changes), live) + s.service.Cost(calls) + s.service.Requests(keys, live)}
+	var err error
+	cost.Length, err = s.service.Length(cost.Requests)
+	return cost, err
+}
+
+// calls are those of one change. What cannot be done costs nothing.
+func (s *Store) calls(before, after schema.Resource) (out []hosted.Call) {
+	operations, err := s.service.Operations(before, after, nil)
+	if err != nil {
+		return nil
+	}
+	creates := false
+	for _, o := range operations {
+		out = append(out, o.Call)
+		creates = creates || o.Creates
+	}
+	if creates {
+		rest, err := s.service.Operations(s.service.Newcomer(after), after, nil)
+		if err != nil {
+			return out
+		}
+		for _, o := range rest {
+			out = append(out, o.Call)
+		}
+	}
+	return out
+}

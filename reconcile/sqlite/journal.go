@@ -1,0 +1,150 @@
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"mailops/reconcile"
+	"mailops/reconcile/internal/sqlstore"
+	"mailops/schema"
+)
+
+// This file is for a store without transactions that has its ledger and its
+// journal here, and a mirror of what it holds.
+
+// Follow makes the rows of these keys, all when keys is nil, be those of a live
+// state, without a run: somebody else made them so.
+func (s *Store) Follow(ctx context.Context, live schema.State, keys []schema.Key) error {
+	err := s.writing(ctx, func(c *conn) error {
+		if err := c.announce(); err != nil {
+			return err
+		}
+		changes, err := behind(c, live, keys)
+		if err != nil || len(changes) == 0 {
+			return err
+		}
+		return sqlstore.Take(c, dialect, changes)
+	})
+	if err != nil {
+		return fmt.Errorf("follow the live state: %w", err)
+	}
+	return nil
+}
+
+// behind is what makes the rows those of a live state. What else has the name of
+// one of the keys belongs to it, and the domain.
+func behind(c *conn, live schema.State, keys []schema.Key) ([]reconcile.Change, error) {
+	var is schema.State
+	for row, err := range sqlstore.Read(c) {
+		if err != nil {
+			return nil, err
+		}
+		is = append(is, row.Resource)
+	}
+	if keys == nil {
+		return reconcile.Diff(is, live), nil
+	}
+	names, domains := make(map[string]bool), make(map[string]bool)
+	for _, key := range keys {
+		names[key.Name], domains[key.Domain()] = true, true
+	}
+	others := func(r schema.Resource) bool {
+		key := r.Key()
+		if key.Kind == schema.KindDomain && !slices.Contains(keys, key) {
+			return !domains[key.Name] || live.Find(key) == nil // one that has addresses stays
+		}
+		return !names[key.Name]
+	}
+	return reconcile.Diff(slices.DeleteFunc(is, others), slices.DeleteFunc(slices.Clone(live), others)), nil
+}
+
+// Try says what an Apply of the batch would say now, and writes nothing.
+func (s *Store) Try(ctx context.Context, b reconcile.Batch) error {
+	checked := errors.New("checked")
+	err := s.writing(ctx, func(c *conn) error {
+		if err := c.announce(); err != nil {
+			return err
+		}
+		if _, err := sqlstore.Apply(c, dialect, b, ""); err != nil {
+			return err
+		}
+		return checked // rolls back
+	})
+	if errors.Is(err, checked) {
+		return nil
+	}
+	return err
+}
+
+// Begin writes down what an apply is to do; see sqlstore.Begin.
+func (s *Store) Begin(ctx context.Context, run reconcile.Run, at time.Time) (id int64, err error) {
+	err = s.writing(ctx, func(c *conn) error {
+		id, err = sqlstore.Begin(c, run, at)
+		return err
+	})
+	return id, err
+}
+
+// Write puts an operation into the journal, before it is sent.
+func (s *Store) Write(ctx context.Context, apply int64, o sqlstore.Operation) error {
+	return s.writing(ctx, func(c *conn) error { return sqlstore.Write(c, apply, o) })
+}
+
+// Mark says how far operations have come.
+func (s *Store) Mark(ctx context.Context, apply int64, operations []sqlstore.Operation) error {
+	return s.writing(ctx, func(c *conn) error { return sqlstore.Mark(c, apply, operations) })
+}
+
+// End records what an apply did, unless b is nil, and ends it in the journal at a
+// time when what became of every operation was known, unless that is zero.
+func (s *Store) End(ctx context.Context, apply int64, b *reconcile.Batch, at time.Time) (run int64, err error) {
+	err = s.writing(ctx, func(c *conn) error {
+		if err := c.announce(); err != nil {
+			return err
+		}
+		if b != nil {
+			if run, err = sqlstore.Apply(c, dialect, *b, ""); err != nil {
+				return err
+			}
+			if err := sqlstore.Carried(c, apply, run); err != nil {
+				return err
+			}
+		}
+		if at.IsZero() {
+			return nil
+		}
+		return sqlstore.End(c, apply, at)
+	})
+	if err != nil {
+		return 0, fmt.Errorf("record the apply: %w", err)
+	}
+	return run, nil
+}
+
+// Lately are the runs of the applies in the journal that ended since a time, oldest
+// first.
+func (s *Store) Lately(ctx context.Context, since time.Time) (runs []int64, err error) {
+	if s.missing {
+		return nil, nil
+	}
+	err = s.reading(ctx, func(c *conn) error {
+		runs, err = sqlstore.Lately(c, since)
+		return err
+	})
+	return runs, err
+}
+
+// Unfinished is the apply that has not ended; nil is none.
+func (s *Store) Unfinished(ctx context.Context) (b *sqlstore.Begun, err error) {
+	if s.missing {
+		return nil, nil
+	}
+	err = s.reading(ctx, func(c *conn) error {
+		b, err = sqlstore.Unfinished(c)
+		return err
+	})
+	return b, err
+}
