@@ -57,6 +57,9 @@ type Failure struct {
 // Error says how far the apply came.
 func (e *PartialError) Error() string {
 	text := fmt.Sprintf("partly applied: %d done, %d failed, %d left", len(e.Done), len(e.Failed), len(e.Left))
+	if len(e.Failed) > 0 {
+		text += fmt.Sprintf(" (%s: %s)", e.Failed[0].Key, e.Failed[0].Reason)
+	}
 	if e.Err != nil {
 		text += ": " + e.Err.Error()
 	}

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/ncruces/go-sqlite3"
+
 	"mailops/reconcile"
 	"mailops/reconcile/internal/sqlstore"
 	"mailops/schema"
@@ -88,14 +90,43 @@ func (s *Store) Begin(ctx context.Context, run reconcile.Run, at time.Time) (id 
 	return id, err
 }
 
+// A Journal writes the operations of one apply. It is one goroutine's.
+type Journal struct {
+	store *Store
+	apply int64
+	c     *conn
+}
+
+// Journal opens the journal of an apply that has begun. Its connection is kept, as
+// there are thousands of operations in a large apply.
+func (s *Store) Journal(ctx context.Context, apply int64) (*Journal, error) {
+	// What was done is written down, whoever waits.
+	c, err := s.connect(context.WithoutCancel(ctx), sqlite3.OPEN_READWRITE)
+	if err != nil {
+		return nil, s.explain(ctx, err)
+	}
+	return &Journal{s, apply, c}, nil
+}
+
+// Close ends the connection.
+func (j *Journal) Close() { j.c.close() }
+
 // Write puts an operation into the journal, before it is sent.
-func (s *Store) Write(ctx context.Context, apply int64, o sqlstore.Operation) error {
-	return s.writing(ctx, func(c *conn) error { return sqlstore.Write(c, apply, o) })
+func (j *Journal) Write(ctx context.Context, o sqlstore.Operation) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return j.transact(ctx, func() error { return sqlstore.Write(j.c, j.apply, o) })
 }
 
 // Mark says how far operations have come.
-func (s *Store) Mark(ctx context.Context, apply int64, operations []sqlstore.Operation) error {
-	return s.writing(ctx, func(c *conn) error { return sqlstore.Mark(c, apply, operations) })
+func (j *Journal) Mark(ctx context.Context, operations []sqlstore.Operation) error {
+	return j.transact(ctx, func() error { return sqlstore.Mark(j.c, j.apply, operations) })
+}
+
+func (j *Journal) transact(ctx context.Context, f func() error) error {
+	ctx = context.WithoutCancel(ctx)
+	return j.store.explain(ctx, j.c.transact(ctx, f))
 }
 
 // End records what an apply did, unless b is nil, and ends it in the journal at a

@@ -34,6 +34,10 @@ type Options struct {
 	// BusyTimeout is how long an apply waits for another one; 0 is two seconds,
 	// which is longer than an apply of 10,000 changes holds the store.
 	BusyTimeout time.Duration
+
+	// NoSync does not wait until the disk has what is written: after a power cut
+	// an apply that was reported may be gone, and the rest is whole. For tests.
+	NoSync bool
 }
 
 // busyTimeout is the BusyTimeout of who sets none.
@@ -91,7 +95,11 @@ const durable = "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; PRAGMA tru
 // Open opens the store at path, and makes it or brings it up to date when the
 // options allow. Errors wrap reconcile.ErrUnreachable, ErrNewer or ErrBusy.
 func Open(ctx context.Context, path string, options Options) (*Store, error) {
-	return open(ctx, path, options, durable)
+	setup := durable
+	if options.NoSync {
+		setup += " PRAGMA synchronous = OFF;"
+	}
+	return open(ctx, path, options, setup)
 }
 
 func open(ctx context.Context, path string, options Options, setup string) (*Store, error) {

@@ -86,7 +86,10 @@ func (s *Store) begin(ctx context.Context, b reconcile.Batch) (*job, error) {
 	if err := j.wants(); err != nil {
 		return nil, err
 	}
-	j.id, err = s.mirror.Begin(ctx, b.Run, s.now())
+	if j.id, err = s.mirror.Begin(ctx, b.Run, s.now()); err != nil {
+		return nil, err
+	}
+	j.book, err = s.mirror.Journal(ctx, j.id)
 	return j, err
 }
 
@@ -130,8 +133,12 @@ func (s *Store) resume(ctx context.Context) (*job, error) {
 			t.begun, t.hopes = true, t.hopes || o.State != sqlstore.Failed
 		}
 	}
+	if j.book, err = s.mirror.Journal(ctx, j.id); err != nil {
+		return nil, err
+	}
 	j.resumed = true
 	if err := j.confirm(ctx, j.lastSent()); err != nil {
+		j.book.Close()
 		return nil, err
 	}
 	j.resumed = false

@@ -36,6 +36,9 @@ func (s *Store) Cost(live schema.State, changes []reconcile.Change) (reconcile.C
 
 // calls are those of one change. What cannot be done costs nothing.
 func (s *Store) calls(before, after schema.Resource) (out []hosted.Call) {
+	if before == nil && after == nil {
+		return nil // it is done
+	}
 	operations, err := s.service.Operations(before, after, nil)
 	if err != nil {
 		return nil

@@ -12,6 +12,7 @@ import (
 	"mailops/reconcile"
 	"mailops/reconcile/internal/hosted"
 	"mailops/reconcile/internal/sqlstore"
+	"mailops/reconcile/sqlite"
 	"mailops/schema"
 )
 
@@ -23,6 +24,7 @@ type job struct {
 	targets  map[schema.Key]*target
 	handles  Handles
 	journal  []sqlstore.Operation
+	book     *sqlite.Journal // where these are written
 	of, done int  // requests
 	resumed  bool // what others did since is looked for
 	progress func(reconcile.Progress)
@@ -212,7 +214,7 @@ func (j *job) operate(ctx context.Context, t *target, o Operation) error {
 		return err
 	}
 	line := sqlstore.Operation{N: int64(len(j.journal)), Key: t.change.Key, Call: call, State: sqlstore.Sent, At: j.now()}
-	if err := j.mirror.Write(ctx, j.id, line); err != nil {
+	if err := j.book.Write(ctx, line); err != nil {
 		return err
 	}
 	t.begun = true
@@ -222,7 +224,7 @@ func (j *job) operate(ctx context.Context, t *target, o Operation) error {
 		line.State = sqlstore.Failed
 	}
 	j.journal = append(j.journal, line)
-	errMark := j.mirror.Mark(context.WithoutCancel(ctx), j.id, j.journal[len(j.journal)-1:])
+	errMark := j.book.Mark(ctx, j.journal[len(j.journal)-1:])
 	j.tell(j.service.Cost([]hosted.Call{o.Call}))
 	if err := j.answered(ctx, t, o, answer); err != nil {
 		return err
@@ -418,6 +420,7 @@ func (t *target) believe() {
 // end records what was done, and says what was not.
 func (j *job) end(ctx context.Context, stop error) (int64, error) {
 	ctx = context.WithoutCancel(ctx) // what was done is recorded, whoever waits
+	defer j.book.Close()
 	if err := j.verified(ctx); err != nil {
 		return 0, errors.Join(stop, err)
 	}
@@ -434,6 +437,9 @@ func (j *job) end(ctx context.Context, stop error) (int64, error) {
 	after.Sort()
 	done := j.run
 	done.Changes = reconcile.Diff(before, after)
+	for i := range done.Changes {
+		j.targets[done.Changes[i].Key].attribute(&done.Changes[i])
+	}
 	known := j.now()
 	if stop != nil && len(j.journal) > 0 {
 		known = time.Time{} // to go on with
@@ -463,5 +469,5 @@ func (j *job) verified(ctx context.Context) error {
 			lines = append(lines, o)
 		}
 	}
-	return j.mirror.Mark(ctx, j.id, lines)
+	return j.book.Mark(ctx, lines)
 }

@@ -26,6 +26,8 @@ type Options struct {
 	// Late is how long what was changed is waited for until it is read back, and
 	// how long after that a read may still bring what was before; 0 is a minute.
 	Late time.Duration
+
+	NoSync bool // see [sqlite.Options]
 }
 
 // file is the mirror, ledger and journal in the folder.
@@ -69,7 +71,7 @@ func Open(ctx context.Context, service Service, o Options) (*Store, error) {
 			return nil, err
 		}
 	}
-	mirror, err := sqlite.Open(ctx, path, sqlite.Options{ReadOnly: o.ReadOnly})
+	mirror, err := sqlite.Open(ctx, path, sqlite.Options{ReadOnly: o.ReadOnly, NoSync: o.NoSync})
 	if err != nil {
 		return nil, err
 	}

@@ -101,6 +101,15 @@ func (t *target) result() schema.Resource {
 	return out
 }
 
+// attribute gives a change that was carried out what the plan said of it.
+func (t *target) attribute(c *reconcile.Change) {
+	for i := range c.Fields {
+		if f := t.change.Field(c.Fields[i].Path); f != nil && f.After == c.Fields[i].After {
+			c.Fields[i].Drift, c.Fields[i].Origin = f.Drift, f.Origin
+		}
+	}
+}
+
 // meddled fails a target that somebody else has changed since it was cut off: what
 // is neither as it was nor as it is wanted is theirs.
 func (t *target) meddled(m *merging, is schema.Resource) {
