@@ -5,9 +5,6 @@ import (
 	"mailops/schema"
 )
 
-// AbilityOf is what can be done with a field of a kind.
-func AbilityOf(kind schema.Kind, path string) hosted.Ability { return abilities()[kind].Of(path) }
-
 // abilities is everything that a live store of mailops holds. No field can be set
 // and not read.
 func abilities() map[schema.Kind]hosted.Table {

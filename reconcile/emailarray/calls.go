@@ -74,13 +74,6 @@ func UpdateUser(u *schema.User) hosted.Call {
 		text("editquota", gigabytes(u.Quota)))...)
 }
 
-// SetPassword sets a password too, the secret that [PasswordOf] names.
-func SetPassword(u *schema.User) hosted.Call {
-	c := UpdateUser(u)
-	c.Body = append(c.Body, hosted.Hidden("editpassword", PasswordOf(u.Address)))
-	return c
-}
-
 // RemoveUser removes a mailbox with all that is in it, at once and for good (§4.1).
 func RemoveUser(a schema.Address) hosted.Call {
 	return act("removeUser", named("username", "domain", a)...)

@@ -46,6 +46,7 @@ type Client struct {
 	mu        sync.Mutex
 	tokens    map[schema.Address]token // "" is the administrator's
 	shunUntil time.Time
+	pagesOf   map[string]int // requests that listing the users of a domain took the last time
 }
 
 // New makes a client. It asks nobody yet.

@@ -69,7 +69,7 @@ func TestFaults(t *testing.T) {
 			}
 		}
 		since := len(s.Log())
-		a := s.Do(t.Context(), emailarray.EnableUser(bob), nil)
+		a := s.Do(t.Context(), emailarray.EnableUser(bob))
 		log := s.Log()[since:]
 		sent := 0
 		for _, e := range log {
@@ -146,18 +146,18 @@ func TestHosts(t *testing.T) {
 	if got := show(s.read(t)); got != peopleShown {
 		t.Errorf("got\n%s", got)
 	}
-	if a := s.Do(t.Context(), emailarray.EnableUser("bob@acme.example"), nil); a.Outcome != hosted.Done {
+	if a := s.Do(t.Context(), emailarray.EnableUser("bob@acme.example")); a.Outcome != hosted.Done {
 		t.Errorf("got %+v", a)
 	}
 	s = start(t, people, func(o *emailarray.Options) { o.Fallback = nobody })
 	if got := show(s.read(t)); got != peopleShown {
 		t.Errorf("got\n%s", got)
 	}
-	if a := s.Do(t.Context(), emailarray.AddForward("bob@acme.example", "ada@acme.example"), nil); a.Outcome != hosted.Failed {
+	if a := s.Do(t.Context(), emailarray.AddForward("bob@acme.example", "ada@acme.example")); a.Outcome != hosted.Failed {
 		t.Errorf("a user's call went to the primary host: %+v", a)
 	}
 	s = start(t, people, func(o *emailarray.Options) { o.Primary, o.Fallback = nobody, nobody })
-	_, err := s.Read(t.Context())
+	_, err := s.Read(t.Context(), nil)
 	var failed *hosted.Error
 	if !errors.As(err, &failed) || failed.Answer.Outcome != hosted.Failed {
 		t.Errorf("got %v", err)
@@ -202,7 +202,7 @@ func TestThrottled(t *testing.T) {
 	s := start(t, people, func(o *emailarray.Options) {
 		o.Patience = time.Second
 	}, "throttle=5")
-	_, err := s.Read(t.Context())
+	_, err := s.Read(t.Context(), nil)
 	var failed *hosted.Error
 	if !errors.As(err, &failed) || failed.Answer.Outcome != hosted.Throttled || failed.Answer.Until.Before(s.clock.now()) {
 		t.Errorf("got %v", err)
@@ -265,7 +265,7 @@ func TestCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	s.options.Transport = before(func() { time.AfterFunc(20*time.Millisecond, cancel) })
 	s.renew(t)
-	if _, err := s.Read(ctx); err == nil || len(s.Log()) > 1 {
+	if _, err := s.Read(ctx, nil); err == nil || len(s.Log()) > 1 {
 		t.Errorf("got %v after %d requests", err, len(s.Log()))
 	}
 }

@@ -2,23 +2,19 @@ package emailarray
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 
-	"mailops/reconcile"
 	"mailops/reconcile/internal/hosted"
+	"mailops/reconcile/internal/hosted/piecemeal"
 	"mailops/schema"
 )
-
-// A Reading is the whole of what the service holds, as far as it shows it.
-type Reading struct {
-	reconcile.Live
-	Unseen map[schema.Key][]string // the paths of fields that it should have told, and did not
-}
 
 // A reader gathers a reading.
 type reader struct {
 	*Client
-	Reading
+	piecemeal.Reading
 	seen map[schema.Key]int // where in the state each resource is
 }
 
@@ -38,42 +34,83 @@ func (r *reader) add(res schema.Resource, unknown []string) {
 	}
 }
 
-// Read reads everything: one request for the domains; for each domain one that
-// tells about it, one for its aliases, its lists and its forwards, and one for
-// each page of its users; and one for each list. An error is all that comes of a
-// reading that is not whole.
-func (c *Client) Read(ctx context.Context) (Reading, error) {
-	names, err := c.domains(ctx)
-	if err != nil {
-		return Reading{}, err
-	}
-	r := &reader{Client: c, seen: make(map[schema.Key]int), Reading: Reading{
-		Live:   reconcile.Live{Observed: make(map[schema.Address]schema.Observed)},
-		Unseen: make(map[schema.Key][]string),
+// Read reads what is at some keys, or everything for nil: one request for the
+// domains, where they are to be read; for each domain one that tells about it, one
+// for its aliases, its lists and its forwards, and one for each page of its users,
+// or one for each user where these are fewer; and one for each list. Of a domain it
+// asks for no more than the keys need. An error is all that comes of a reading that
+// is not whole.
+func (c *Client) Read(ctx context.Context, keys []schema.Key) (piecemeal.Reading, error) {
+	r := &reader{Client: c, seen: make(map[schema.Key]int), Reading: piecemeal.Reading{
+		Observed: make(map[schema.Address]schema.Observed),
+		Unseen:   make(map[schema.Key][]string),
 	}}
-	for _, name := range names {
-		if err := r.readAt(ctx, name); err != nil {
-			return Reading{}, err
+	parts, err := r.parts(ctx, keys)
+	if err != nil {
+		return piecemeal.Reading{}, err
+	}
+	for _, p := range parts {
+		if err := r.readAt(ctx, p); err != nil {
+			return piecemeal.Reading{}, err
 		}
 	}
 	r.State.Sort()
 	return r.Reading, nil
 }
 
-// readAt reads all there is at a domain.
-func (r *reader) readAt(ctx context.Context, name string) error {
-	info, err := readObject[domainInfo](ctx, r.Client, aboutDomain(name))
-	if err != nil {
+// parts are those that there are, as far as it was asked which domains there are.
+func (r *reader) parts(ctx context.Context, keys []schema.Key) ([]part, error) {
+	parts := partsOf(keys)
+	if keys != nil && !namesDomain(keys) {
+		return parts, nil
+	}
+	names, err := r.domains(ctx)
+	if keys == nil {
+		return wholes(names), err
+	}
+	return slices.DeleteFunc(parts, func(p part) bool { return !slices.Contains(names, p.domain) }), err
+}
+
+// readAt reads a part. That the service refuses can be how it says that there is no
+// such domain.
+func (r *reader) readAt(ctx context.Context, p part) error {
+	before := len(r.State)
+	err := r.readPart(ctx, p)
+	if p.keys == nil || !refused(err) || len(r.State) > before {
 		return err
 	}
-	r.add(domain(name, info))
-	if err := r.readUsers(ctx, name); err != nil {
-		return err
+	names, errNames := r.domains(ctx)
+	if errNames != nil || slices.Contains(names, p.domain) {
+		return errors.Join(err, errNames)
 	}
-	if err := r.readAliases(ctx, name); err != nil {
-		return err
+	return nil
+}
+
+func refused(err error) bool {
+	var failed *hosted.Error
+	return errors.As(err, &failed) && failed.Answer.Outcome == hosted.Refused
+}
+
+func (r *reader) readPart(ctx context.Context, p part) error {
+	if p.asks(schema.KindDomain) {
+		info, err := readObject[domainInfo](ctx, r.Client, aboutDomain(p.domain))
+		if err != nil {
+			return err
+		}
+		r.add(domain(p.domain, info))
 	}
-	return r.readLists(ctx, name)
+	for _, of := range []struct {
+		kind schema.Kind
+		read func(context.Context, part) error
+	}{{schema.KindUser, r.readUsers}, {schema.KindAlias, r.readAliases}, {schema.KindList, r.readLists}} {
+		if !p.asks(of.kind) {
+			continue
+		}
+		if err := of.read(ctx, p); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Figures reads how much of the subscription is used.
@@ -124,73 +161,18 @@ func (c *Client) domains(ctx context.Context) (names []string, err error) {
 	return names, err
 }
 
-func (r *reader) readUsers(ctx context.Context, name string) error {
-	all, err := r.users(ctx, name)
-	if err != nil {
-		return err
-	}
-	to, err := r.forwards(ctx, name)
+func (r *reader) readAliases(ctx context.Context, p part) error {
+	all, _, err := readRows[aliasRow](ctx, r.Client, listAliases(p.domain))
 	if err != nil {
 		return err
 	}
 	for _, row := range all {
-		u, observed, unknown, err := r.options.Settings.user(row, name)
-		if err != nil {
-			return fmt.Errorf("getAllUsersDomain: %w", err)
-		}
-		delete(r.Observed, u.Address)
-		if observed != (schema.Observed{}) {
-			r.Observed[u.Address] = observed
-		}
-		f := to[u.Address]
-		if u.Forwarding.To = f.to; f.unknown {
-			unknown = append(unknown, "forwarding.to")
-		}
-		schema.Normalize(u)
-		r.add(u, unknown)
-	}
-	return nil
-}
-
-// A forwarding is where the mail of a user is sent on to.
-type forwarding struct {
-	to      []schema.Address
-	unknown bool // one of them cannot be read
-}
-
-// forwards are those of a domain's users. What is a forward of nobody that can be
-// read could be anybody's, and is an error.
-func (c *Client) forwards(ctx context.Context, domain string) (map[schema.Address]forwarding, error) {
-	all, _, err := readRows[forwardRow](ctx, c, listForwards(domain))
-	if err != nil {
-		return nil, err
-	}
-	out := make(map[schema.Address]forwarding)
-	for _, row := range all {
-		user, ok := address(row.Username, domain)
-		if !ok {
-			return nil, fmt.Errorf("getAllForwardsDomain: a forward at %s has no user that can be read", domain)
-		}
-		f := out[user]
-		if to, ok := address(row.Forward, ""); ok {
-			f.to = append(f.to, to)
-		} else {
-			f.unknown = true
-		}
-		out[user] = f
-	}
-	return out, nil
-}
-
-func (r *reader) readAliases(ctx context.Context, domain string) error {
-	all, _, err := readRows[aliasRow](ctx, r.Client, listAliases(domain))
-	if err != nil {
-		return err
-	}
-	for _, row := range all {
-		a, unknown, err := alias(row, domain)
+		a, unknown, err := alias(row, p.domain)
 		if err != nil {
 			return fmt.Errorf("getAllAliasesDomain: %w", err)
+		}
+		if !p.has(a.Key()) {
+			continue
 		}
 		if i, again := r.seen[a.Key()]; again { // a row for each address that it leads to
 			a.To = append(a.To, schema.Targets(r.State[i])...)
@@ -202,24 +184,24 @@ func (r *reader) readAliases(ctx context.Context, domain string) error {
 	return nil
 }
 
-func (r *reader) readLists(ctx context.Context, domain string) error {
-	all, _, err := readRows[listRow](ctx, r.Client, listLists(domain))
+func (r *reader) readLists(ctx context.Context, p part) error {
+	all, _, err := readRows[listRow](ctx, r.Client, listLists(p.domain))
 	if err != nil {
 		return err
 	}
 	for _, row := range all {
-		l, _, err := list(row, nil, domain)
+		l, _, err := list(row, nil, p.domain)
 		if err != nil {
 			return fmt.Errorf("getAllListsDomain: %w", err)
 		}
-		if _, again := r.seen[l.Key()]; again {
+		if _, again := r.seen[l.Key()]; again || !p.has(l.Key()) {
 			continue
 		}
 		members, _, err := readRows[memberRow](ctx, r.Client, listMembers(l.Address))
 		if err != nil {
 			return err
 		}
-		l, unknown, err := list(row, members, domain)
+		l, unknown, err := list(row, members, p.domain)
 		if err != nil {
 			return fmt.Errorf("getListMembers: %w", err)
 		}

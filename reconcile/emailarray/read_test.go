@@ -9,11 +9,12 @@ import (
 
 	"mailops/reconcile/emailarray"
 	"mailops/reconcile/emailarray/arraysim"
+	"mailops/reconcile/internal/hosted/piecemeal"
 	"mailops/schema"
 )
 
 // show is a reading in lines.
-func show(r emailarray.Reading) string {
+func show(r piecemeal.Reading) string {
 	var b strings.Builder
 	for _, res := range r.State {
 		switch res := res.(type) {
@@ -127,7 +128,7 @@ func TestUnreadable(t *testing.T) {
 		"fail=500":                          "getAllDomains: simulator: told to fail",
 	} {
 		s := start(t, people, func(o *emailarray.Options) { o.Timeout = time.Second / 2 }, quirk)
-		r, err := s.Read(t.Context())
+		r, err := s.Read(t.Context(), nil)
 		if err == nil || !strings.Contains(err.Error(), want) || len(r.State) > 0 {
 			t.Errorf("%s: got %v and %d resources, want %q", quirk, err, len(r.State), want)
 		}

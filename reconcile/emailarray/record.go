@@ -129,18 +129,23 @@ func accountName(number word) string {
 	return ""
 }
 
-// user reads a row as a user of a domain, and names the fields that it should
-// tell and does not. Fields that the service never shows are at their zero value:
-// [AbilityOf] says which those are.
-func (s Settings) user(row userRow, domain string) (u *schema.User, o schema.Observed, unknown []string, err error) {
-	at, ok := address(row.Username, domain)
-	if !ok {
-		at, ok = address(row.Email, domain)
+// address is whose the row is.
+func (row userRow) address(domain string) (schema.Address, bool) {
+	if at, ok := address(row.Username, domain); ok {
+		return at, true
 	}
+	return address(row.Email, domain)
+}
+
+// user reads a row as a user of a domain, and names the fields that it should
+// tell and does not. Fields that the service never shows are blank.
+func (s Settings) user(row userRow, domain string) (u *schema.User, o schema.Observed, unknown []string, err error) {
+	at, ok := row.address(domain)
 	if !ok {
 		return nil, o, nil, fmt.Errorf("a user of %s has no address that can be read", domain)
 	}
-	u = &schema.User{Address: at, Name: string(row.Name)}
+	u = blankUser(at)
+	u.Name = string(row.Name)
 	if u.AccountType = accountName(row.AccountType); u.AccountType == "" {
 		unknown = append(unknown, "accountType")
 	}
@@ -192,7 +197,7 @@ func list(row listRow, members []memberRow, domain string) (l *schema.List, unkn
 	if !ok {
 		return nil, nil, fmt.Errorf("a list of %s has no address that can be read", domain)
 	}
-	l = &schema.List{Address: at}
+	l = &schema.List{Address: at, Posting: schema.PostingAnyone}
 	for _, m := range members {
 		to, ok := address(m.Member, "")
 		if !ok {

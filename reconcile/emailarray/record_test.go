@@ -108,7 +108,7 @@ func TestAbilities(t *testing.T) {
 	for _, kind := range schema.LiveKinds {
 		used := make(map[string]bool)
 		for _, f := range schema.Fields(kind) {
-			a := AbilityOf(kind, f.Path)
+			a := abilities()[kind].Of(f.Path)
 			used[a.Path] = true
 			if a.Path == "" || a.From == "" || a.Why == "" && a.Can != hosted.ReadSet {
 				t.Errorf("%s %s: %+v", kind, f.Path, a)
@@ -120,7 +120,7 @@ func TestAbilities(t *testing.T) {
 			}
 		}
 	}
-	if a := AbilityOf(schema.KindUser, "shoeSize"); a.Can != hosted.Neither {
+	if a := abilities()[schema.KindUser].Of("shoeSize"); a.Can != hosted.Neither {
 		t.Errorf("a field that nobody knows: %+v", a)
 	}
 }
@@ -143,12 +143,8 @@ func TestReadsWhatItCan(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, r := range []schema.Resource{d, u, al, l} {
-		empty, err := schema.New(r.Key())
-		if err != nil {
-			t.Fatal(err)
-		}
 		for _, f := range schema.Fields(r.Key().Kind) {
-			if read := !f.Equal(r, empty); read != AbilityOf(r.Key().Kind, f.Path).Can.Reads() {
+			if read := !f.Equal(r, blank(r.Key())); read != abilities()[r.Key().Kind].Of(f.Path).Can.Reads() {
 				t.Errorf("%s %s: read is %v", r.Key().Kind, f.Path, read)
 			}
 		}

@@ -15,6 +15,7 @@ import (
 	"mailops/reconcile/emailarray"
 	"mailops/reconcile/emailarray/arraysim"
 	"mailops/reconcile/internal/hosted"
+	"mailops/reconcile/internal/hosted/piecemeal"
 	"mailops/reconcile/simhttp"
 	"mailops/schema"
 )
@@ -51,7 +52,7 @@ type request struct {
 // A scene is a simulated account, and a client of it.
 type scene struct {
 	*arraysim.Server
-	*emailarray.Client
+	emailarray.Service
 	clock   *clock
 	options emailarray.Options
 
@@ -103,7 +104,7 @@ func (s *scene) renew(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.Client = client
+	s.Service = emailarray.Service{Client: client}
 }
 
 // serve serves a host, and writes down what comes.
@@ -151,48 +152,61 @@ func writes(log []simhttp.Entry) (out []simhttp.Entry) {
 	return slices.DeleteFunc(slices.Clone(log), func(e simhttp.Entry) bool { return len(e.Changes) == 0 })
 }
 
-// password is one that the service takes.
-const password = "Right-4-you"
-
 // apply makes one resource of another, and sends again what is known not to have
 // been done, as an apply would.
 func (s *scene) apply(t *testing.T, before, after schema.Resource) {
 	t.Helper()
-	calls, err := s.options.Settings.Calls(before, after)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, call := range calls {
+	for _, call := range s.calls(t, before, after) {
 		if a := s.do(t, call); !a.Outcome.OK() {
 			t.Fatalf("%s: %s: %v", call.Name, a.Outcome, a.Err(call.Name))
 		}
 	}
 }
 
+// calls are those of all operations that make one resource of another.
+func (s *scene) calls(t *testing.T, before, after schema.Resource) (out []hosted.Call) {
+	t.Helper()
+	for _, o := range s.operations(t, before, after) {
+		out = append(out, o.Call)
+	}
+	return out
+}
+
+// operations are all that make one resource of another: what creates it, and what
+// follows.
+func (s *scene) operations(t *testing.T, before, after schema.Resource) []piecemeal.Operation {
+	t.Helper()
+	out, err := s.Operations(before, after, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if before == nil {
+		if len(out) != 1 || !out[0].Creates {
+			t.Fatalf("%s is created by %+v", after.Key(), out)
+		}
+		more, err := s.Operations(s.Newcomer(after), after, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, more...)
+	}
+	return out
+}
+
 func (s *scene) do(t *testing.T, call hosted.Call) (a hosted.Answer) {
 	t.Helper()
-	secrets := make(hosted.Secrets)
-	for _, name := range call.Named() {
-		if strings.HasPrefix(name, "password of ") {
-			secrets[name] = password
-		}
-	}
 	for range 3 {
-		a = s.Do(t.Context(), call, secrets)
-		if a.Outcome != hosted.Unknown {
+		if a = s.Do(t.Context(), call); a.Outcome != hosted.Unknown {
 			return a
-		}
-		if held, err := s.Verify(t.Context(), call); err != nil || held {
-			t.Fatalf("%s: may have been done, and looking again says %v, %v", call.Name, held, err)
 		}
 	}
 	return a
 }
 
 // read reads all there is.
-func (s *scene) read(t *testing.T) emailarray.Reading {
+func (s *scene) read(t *testing.T) piecemeal.Reading {
 	t.Helper()
-	r, err := s.Read(t.Context())
+	r, err := s.Read(t.Context(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

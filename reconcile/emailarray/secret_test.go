@@ -12,6 +12,9 @@ import (
 	"mailops/schema"
 )
 
+// password is one that the service takes.
+const password = "Right-4-you"
+
 // TestSecrets: no password and no token is in what is told: errors, calls as JSON,
 // credentials printed.
 func TestSecrets(t *testing.T) {
@@ -21,17 +24,17 @@ func TestSecrets(t *testing.T) {
 	for _, quirk := range []string{"", "refuse", "cut", "half", "html", "fail=500", "empty", "expire", "throttle=1"} {
 		s.quirk(t, strings.Fields(quirk)...)
 		s.renew(t)
-		for _, call := range append(s.calls(t, nil, eva), emailarray.SetPassword(eva), emailarray.AddForward("ada@acme.example", "x@partner.example")) {
-			a := s.Do(t.Context(), call, hosted.Secrets{emailarray.PasswordOf(eva.Address): password})
+		for _, call := range append(s.calls(t, nil, eva), emailarray.AddForward("ada@acme.example", "x@partner.example")) {
+			a := s.Client.Do(t.Context(), call, hosted.Secrets{emailarray.PasswordOf(eva.Address): password})
 			data, err := json.Marshal([]any{call, a})
 			fmt.Fprintln(&told, string(data), err, a.Err(call.Name), call)
 		}
-		_, err := s.Read(t.Context())
+		_, err := s.Read(t.Context(), nil)
 		fmt.Fprintln(&told, err)
 	}
 	s.options.Transport = echo{}
 	s.renew(t)
-	_, err := s.Read(t.Context())
+	_, err := s.Read(t.Context(), nil)
 	c := s.options.Credentials
 	fmt.Fprintln(&told, err, c, &c, fmt.Sprintf("%+v %#v %v", c, c, s.options))
 	if !strings.Contains(told.String(), "(secret)") {
@@ -85,11 +88,11 @@ func TestNewPassword(t *testing.T) {
 	s := start(t, people, nil)
 	eva := &schema.User{Address: "eva@acme.example", Name: "Eva", Settings: schema.Settings{AccountType: "basic", Quota: 1e9}}
 	fresh := emailarray.NewPassword()
-	a := s.Do(t.Context(), emailarray.AddUser(eva), hosted.Secrets{emailarray.PasswordOf(eva.Address): fresh})
+	a := s.Client.Do(t.Context(), emailarray.AddUser(eva), hosted.Secrets{emailarray.PasswordOf(eva.Address): fresh})
 	if a.Outcome != hosted.Done || !s.PasswordIs("eva@acme.example", fresh) || fresh == emailarray.NewPassword() {
 		t.Errorf("got %+v", a)
 	}
-	if a := s.Do(t.Context(), emailarray.AddUser(eva), nil); a.Outcome != hosted.Refused {
+	if a := s.Client.Do(t.Context(), emailarray.AddUser(eva), nil); a.Outcome != hosted.Refused {
 		t.Errorf("without the password it is %+v", a)
 	}
 }

@@ -63,13 +63,6 @@ func cutOff(a hosted.Answer, held bool, looked hosted.Answer) hosted.Answer {
 	return a
 }
 
-// Verify reports whether the service is as a call asks for. Reads that are late
-// are repeated for as long as they may be.
-func (c *Client) Verify(ctx context.Context, call hosted.Call) (bool, error) {
-	held, a := c.look(ctx, call)
-	return held, a.Err("read back " + call.Name)
-}
-
 // look reads back what a call asks for, until it is so or reads cannot be late any
 // more.
 func (c *Client) look(ctx context.Context, call hosted.Call) (held bool, a hosted.Answer) {

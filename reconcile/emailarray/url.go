@@ -25,6 +25,9 @@ const Scheme = "emailarray"
 //	late=30s              how long reads may show what was
 //	page=N                users in one answer; 0 is all
 //	rate=N                requests a minute
+//	lock=15m              how long a lock-out is taken to last
+//	token=300s            how long a token is used
+//	state=DIR             where the budget is kept between runs
 //	tls=off               for a simulator on this machine
 func ParseURL(text string) (Options, error) {
 	u, err := url.Parse(text)
@@ -62,7 +65,7 @@ func (o *Options) hosts(host string, query url.Values) {
 
 // settings are those that are values.
 func (o *Options) settings(query url.Values) (err error) {
-	known := []string{"fallback", "tls", "disabled", "quota-step", "late", "page", "rate"}
+	known := []string{"fallback", "tls", "disabled", "quota-step", "late", "page", "rate", "lock", "token", "state"}
 	for name, values := range query {
 		value := values[0]
 		switch {
@@ -84,6 +87,12 @@ func (o *Options) settings(query url.Values) (err error) {
 			}
 		case name == "rate":
 			o.PerMinute, err = count(value)
+		case name == "lock":
+			o.Lock, err = length(value)
+		case name == "token":
+			o.TokenLife, err = length(value)
+		case name == "state":
+			o.State = value
 		}
 		if err != nil {
 			return fmt.Errorf("setting %s: %w", hosted.Clean(name), err)
@@ -98,4 +107,12 @@ func count(text string) (int, error) {
 		return 0, fmt.Errorf("%q is no number", text)
 	}
 	return int(n), nil
+}
+
+func length(text string) (time.Duration, error) {
+	d, err := time.ParseDuration(text)
+	if err == nil && d <= 0 {
+		err = fmt.Errorf("%q is no length of time", text)
+	}
+	return d, err
 }

@@ -87,9 +87,7 @@ func (c *Client) userHolds(ctx context.Context, call hosted.Call) (bool, hosted.
 	return row.as(call), r.Answer
 }
 
-// as reports whether a user that there is, is as a call asks for. A password is
-// shown by nothing, so that a call that sets one of somebody who has been there
-// never is.
+// as reports whether a user that there is, is as a call asks for.
 func (row userRow) as(call hosted.Call) bool {
 	disabled, known := row.Disabled.flag()
 	switch call.Name {
@@ -101,8 +99,7 @@ func (row userRow) as(call hosted.Call) bool {
 		quota, ok := fromMegabytes(string(row.Quota))
 		return ok && gigabytes(quota) == field(call, "editquota", "quota") &&
 			string(row.Name) == field(call, "edituname", "uname") &&
-			string(row.AccountType) == field(call, "editaccount_type", "account_type") &&
-			!has(call, "editpassword")
+			string(row.AccountType) == field(call, "editaccount_type", "account_type")
 	}
 	return false
 }
@@ -118,15 +115,6 @@ func field(call hosted.Call, names ...string) string {
 		}
 	}
 	return ""
-}
-
-func has(call hosted.Call, name string) bool {
-	for _, f := range call.Body {
-		if f.Name == name {
-			return true
-		}
-	}
-	return false
 }
 
 // wanted is an address that a call names in one field.
