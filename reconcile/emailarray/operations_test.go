@@ -4,11 +4,13 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"mailops/reconcile/emailarray"
 	"mailops/reconcile/emailarray/arraysim"
+	"mailops/reconcile/internal/hosted"
 	"mailops/reconcile/storetest"
 	"mailops/schema"
 )
@@ -178,6 +180,34 @@ func TestQuotaLoop(t *testing.T) {
 		again := s.read(t).State.Find(key)
 		if calls := s.calls(t, again, &want); len(calls) != 0 || schema.Version(again) != schema.Version(s.Shown(&want)) {
 			t.Errorf("%s: there is a second change: %v", quota, calls)
+		}
+	}
+}
+
+// TestForwardsOfDisabled: the forwards of who is disabled or enabled change with
+// it, also where nobody who is disabled can be signed in. Those of who stays
+// disabled are refused then, and nobody else is the worse for it.
+func TestForwardsOfDisabled(t *testing.T) {
+	s := start(t, people, func(o *emailarray.Options) { o.TokenLife = time.Minute }, "disabled-out")
+	ada, ok := s.read(t).State.Find(keyOf(schema.KindUser, "ada@acme.example")).(*schema.User)
+	if !ok {
+		t.Fatal("ada is not there")
+	}
+	user := func(status string, to ...schema.Address) *schema.User {
+		u := *ada
+		u.Status, u.Forwarding.To = status, to
+		return &u
+	}
+	gone, back := user(schema.StatusSuspended, "bob@acme.example", "heir@acme.example"), user(schema.StatusActive, "bob@acme.example")
+	for _, c := range []step{{"disable", ada, gone, 0}, {"enable", gone, back, 0}, {"disable again", back, gone, 0}} {
+		s.clock.move(2 * time.Minute) // and the user's token is none any more
+		s.apply(t, c.before, c.after)
+		s.shows(t, c)
+	}
+	s.clock.move(2 * time.Minute)
+	for _, call := range s.calls(t, gone, user(schema.StatusSuspended)) {
+		if a := s.do(t, call); a.Outcome != hosted.Refused {
+			t.Errorf("%s: %+v", call.Name, a)
 		}
 	}
 }

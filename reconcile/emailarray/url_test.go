@@ -13,9 +13,10 @@ import (
 // TestParseURL: what a URL says, and what none may.
 func TestParseURL(t *testing.T) {
 	for url, want := range map[string]string{
-		"emailarray://":            "  0 0 0s ",
-		"emailarray://api.example": "https://api.example  0 0 0s ",
-		"emailarray://127.0.0.1:1?fallback=127.0.0.1:2&tls=off&page=0&rate=30&late=5s&disabled=deactivated": "http://127.0.0.1:1 http://127.0.0.1:2 -1 30 5s deactivated",
+		"emailarray://":            "  0 0 0s  0s 0s ",
+		"emailarray://api.example": "https://api.example  0 0 0s  0s 0s ",
+		"emailarray://127.0.0.1:1?fallback=127.0.0.1:2&tls=off&page=0&rate=30&late=5s&disabled=deactivated": "http://127.0.0.1:1 http://127.0.0.1:2 -1 30 5s deactivated 0s 0s ",
+		"emailarray://?lock=5m&token=1m&state=/var/lib/mail%20ops":                                          "  0 0 0s  5m0s 1m0s /var/lib/mail ops",
 		"emailarray://me:s3cret@host":   "error the URL names a host",
 		"emailarray://host/path":        "error the URL names a host",
 		"emailarray://?colour=red":      "error setting colour: there is no such setting",
@@ -25,13 +26,15 @@ func TestParseURL(t *testing.T) {
 		"emailarray://?disabled=gone":   `error a disabled user is "gone"`,
 		"emailarray://?quota-step=1MiB": "error the step of a quota",
 		"emailarray://?late=-1s":        "error reads are late",
+		"emailarray://?lock=0s":         `error setting lock: "0s" is no length of time`,
+		"emailarray://?token=soon":      "error setting token",
 		"zohomail://1":                  "error want a URL such as",
 		"emailarray://%zz":              "error want a URL such as",
 	} {
 		o, err := emailarray.ParseURL(url)
 		got := fmt.Sprint("error ", err)
 		if err == nil {
-			got = fmt.Sprint(o.Primary, " ", o.Fallback, " ", o.PageSize, " ", o.PerMinute, " ", o.Late, " ", o.Disabled)
+			got = fmt.Sprint(o.Primary, " ", o.Fallback, " ", o.PageSize, " ", o.PerMinute, " ", o.Late, " ", o.Disabled, " ", o.Lock, " ", o.TokenLife, " ", o.State)
 		}
 		if got != want && !strings.HasPrefix(got, want) || strings.Contains(got, "s3cret") || strings.HasPrefix(got, "error") != strings.HasPrefix(want, "error") {
 			t.Errorf("%s:\n got %s\nwant %s", url, got, want)

@@ -26,6 +26,9 @@ func (s *Server) login(r *simhttp.Request, t *turn) result {
 			return failed("simulator: the one-time password is not valid")
 		}
 		delete(s.once, user)
+		if u, _ := s.users.Get(user); u.Disabled && s.quirks.DisabledOut {
+			return failed("simulator: " + user + " is disabled")
+		}
 	case t.get("username") != c.Username || t.get("password") != c.Password:
 		return failed("simulator: wrong user name or password")
 	}

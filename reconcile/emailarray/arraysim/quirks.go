@@ -17,6 +17,7 @@ type Quirks struct {
 	TokenLife   time.Duration `json:"tokenLife,omitempty"`   // how long a token is good; the vendor's module keeps one for 300 s, the truth is not known; 0 is for ever
 	MemberForm  string        `json:"memberForm,omitempty"`  // one of MemberForms: what getListMembers lists was not found
 	NullStrings bool          `json:"nullStrings,omitempty"` // what is not known is the string "null"
+	DisabledOut bool          `json:"disabledOut,omitempty"` // a disabled user is not signed in, which is not documented; otherwise is
 }
 
 // The forms, the first of each being what happens otherwise.
@@ -32,6 +33,7 @@ const Words = simhttp.Words + `  the hosts are primary and fallback: fail=502,ho
   token-life=300s         how long a token is good; otherwise for ever
   member-form=objects     getListMembers lists objects; otherwise addresses
   null-strings            what is not known is the string "null"
+  disabled-out            a disabled user is not signed in, with a one-time password either
 `
 
 // ParseQuirks reads quirks, a word each, as Words has them.
@@ -61,6 +63,8 @@ func (q *Quirks) set(word string) (err error) {
 		q.MemberForm, err = simhttp.OneOf(value, MemberForms...)
 	case "null-strings":
 		q.NullStrings = true
+	case "disabled-out":
+		q.DisabledOut = true
 	default:
 		err = fmt.Errorf("there is no such quirk")
 	}

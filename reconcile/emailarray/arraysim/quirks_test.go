@@ -1,6 +1,7 @@
 package arraysim_test
 
 import (
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -52,6 +53,20 @@ func TestShapes(t *testing.T) {
 	} {
 		if _, body := start(t, c.quirk).ask(t, c.query); !strings.Contains(body, c.with) {
 			t.Errorf("%s: got %s", c.quirk, body)
+		}
+	}
+}
+
+// TestDisabledOut: a disabled user is signed in, unless the quirk says otherwise.
+func TestDisabledOut(t *testing.T) {
+	for quirk, code := range map[string]int{"numbers=mixed": 1, "disabled-out": 0} {
+		s := start(t, quirk)
+		s.ask(t, "action=disableUser&username=bob&domain=acme.example")
+		_, once := s.ask(t, "action=getOTPass&username=bob&domain=acme.example")
+		password := fmt.Sprint(said(t, once).Data)
+		_, body := post(t, s.fallback+"/json.php", url.Values{"action": {"login"}, "username": {"bob"}, "domain": {"acme.example"}, "password": {password}})
+		if got := said(t, body).Code; got != code {
+			t.Errorf("%s: got %s", quirk, body)
 		}
 	}
 }
