@@ -20,10 +20,14 @@ func (p part) asks(kind schema.Kind) bool { return p.keys == nil || len(p.keys[k
 // has reports whether a resource is to be read.
 func (p part) has(key schema.Key) bool { return p.keys == nil || p.keys[key.Kind][key.Address()] }
 
-// partsOf are the parts that keys are in, in the order of their domains.
+// partsOf are the parts that keys are in, in the order of their domains, of keys
+// that something can have.
 func partsOf(keys []schema.Key) []part {
 	byDomain := make(map[string]part)
 	for _, key := range keys {
+		if !possible(key) {
+			continue
+		}
 		p, ok := byDomain[key.Domain()]
 		if !ok {
 			p = part{key.Domain(), make(map[schema.Kind]map[schema.Address]bool)}
@@ -110,5 +114,11 @@ func (c *Client) singly(p part, users int) bool {
 
 // namesDomain reports whether a key is a domain's.
 func namesDomain(keys []schema.Key) bool {
-	return slices.ContainsFunc(keys, func(k schema.Key) bool { return k.Kind == schema.KindDomain })
+	return slices.ContainsFunc(keys, func(k schema.Key) bool { return k.Kind == schema.KindDomain && possible(k) })
+}
+
+// possible reports whether something can have a key: a domain one without a local
+// part, and all else one with it. Who looks for a name asks for it of every kind.
+func possible(k schema.Key) bool {
+	return (k.Kind == schema.KindDomain) == (k.Address().Local() == "")
 }

@@ -128,6 +128,27 @@ func only(r piecemeal.Reading, keys []schema.Key) piecemeal.Reading {
 	return out
 }
 
+// TestReadName: who looks for a name asks for it of every kind, and nothing is sent
+// for those that cannot have it.
+func TestReadName(t *testing.T) {
+	s := start(t, crowd(30), func(o *emailarray.Options) { o.PageSize = 10 })
+	s.read(t)
+	for name, want := range map[string]string{
+		"user3@acme.example": "getUserInfo getAllForwardsDomain getAllAliasesDomain getAllListsDomain",
+		acme:                 "getAllDomains getDomainInfo",
+	} {
+		var keys []schema.Key
+		for _, kind := range schema.LiveKinds {
+			keys = append(keys, keyOf(kind, name))
+		}
+		since := len(s.Log())
+		r, err := s.Read(t.Context(), keys)
+		if got := strings.Join(s.sent(since), " "); err != nil || len(r.State) != 1 || got != want {
+			t.Errorf("%s: %v, %v, by %s", name, r.State, err, got)
+		}
+	}
+}
+
 // TestReadGone: what is not there is not brought, whether there is its domain or
 // not, and what the service refuses to show is never taken for it.
 func TestReadGone(t *testing.T) {
