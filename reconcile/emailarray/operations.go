@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"mailops/reconcile/internal/hosted"
 	"mailops/reconcile/internal/hosted/piecemeal"
 	"mailops/schema"
 )
@@ -15,13 +16,13 @@ import (
 func (s Settings) operations(before, after schema.Resource) (out []piecemeal.Operation, err error) {
 	switch of := cmp.Or(after, before).(type) {
 	case *schema.User:
-		out, err = s.userOperations(as[*schema.User](before), as[*schema.User](after))
+		out, err = s.userOperations(hosted.As[*schema.User](before), hosted.As[*schema.User](after))
 	case *schema.Alias:
-		out, err = aliasOperations(as[*schema.Alias](before), as[*schema.Alias](after))
+		out, err = aliasOperations(hosted.As[*schema.Alias](before), hosted.As[*schema.Alias](after))
 	case *schema.List:
-		out = listOperations(as[*schema.List](before), as[*schema.List](after))
+		out = listOperations(hosted.As[*schema.List](before), hosted.As[*schema.List](after))
 	case *schema.Domain:
-		out = domainOperations(as[*schema.Domain](before), as[*schema.Domain](after))
+		out = domainOperations(hosted.As[*schema.Domain](before), hosted.As[*schema.Domain](after))
 	default:
 		err = fmt.Errorf("%T is nothing that the service holds", of)
 	}
@@ -38,12 +39,6 @@ func (s Settings) operations(before, after schema.Resource) (out []piecemeal.Ope
 		return 1
 	})
 	return out, nil
-}
-
-// as is a resource as its type; nil is nil.
-func as[T schema.Resource](r schema.Resource) T {
-	t, _ := r.(T)
-	return t
 }
 
 func (s Settings) userOperations(before, after *schema.User) ([]piecemeal.Operation, error) {
@@ -72,10 +67,10 @@ func (s Settings) statusOperations(was, will *schema.User) (out []piecemeal.Oper
 	if moves && on {
 		out = append(out, piecemeal.Operation{Call: EnableUser(will.Address)})
 	}
-	for _, gone := range without(was.Forwarding.To, will.Forwarding.To) {
+	for _, gone := range hosted.Without(was.Forwarding.To, will.Forwarding.To) {
 		out = append(out, piecemeal.Operation{Call: RemoveForward(will.Address, gone), Less: !moves || !on})
 	}
-	for _, come := range without(will.Forwarding.To, was.Forwarding.To) {
+	for _, come := range hosted.Without(will.Forwarding.To, was.Forwarding.To) {
 		out = append(out, piecemeal.Operation{Call: AddForward(will.Address, come), Less: moves && !on})
 	}
 	if !moves || on {
@@ -122,10 +117,10 @@ func listOperations(before, after *schema.List) (out []piecemeal.Operation) {
 	case before == nil:
 		return []piecemeal.Operation{{Call: AddList(after.Address), Creates: true}}
 	}
-	for _, gone := range without(before.Members, after.Members) {
+	for _, gone := range hosted.Without(before.Members, after.Members) {
 		out = append(out, piecemeal.Operation{Call: RemoveMember(after.Address, gone), Less: true})
 	}
-	for _, come := range without(after.Members, before.Members) {
+	for _, come := range hosted.Without(after.Members, before.Members) {
 		out = append(out, piecemeal.Operation{Call: AddMember(after.Address, come)})
 	}
 	return out
@@ -139,14 +134,4 @@ func domainOperations(before, after *schema.Domain) []piecemeal.Operation {
 		return []piecemeal.Operation{{Call: AddDomain(after.Name), Creates: true}}
 	}
 	return nil
-}
-
-// without are the addresses that are not among others.
-func without(all, others []schema.Address) (out []schema.Address) {
-	for _, a := range all {
-		if !slices.Contains(others, a) {
-			out = append(out, a)
-		}
-	}
-	return out
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode"
 
+	"mailops/reconcile/internal/hosted"
 	"mailops/schema"
 )
 
@@ -144,7 +145,7 @@ func (s Settings) user(row userRow, domain string) (u *schema.User, o schema.Obs
 	if !ok {
 		return nil, o, nil, fmt.Errorf("a user of %s has no address that can be read", domain)
 	}
-	u = blankUser(at)
+	u = hosted.BlankUser(at)
 	u.Name = string(row.Name)
 	if u.AccountType = accountName(row.AccountType); u.AccountType == "" {
 		unknown = append(unknown, "accountType")

@@ -144,7 +144,7 @@ func TestReadsWhatItCan(t *testing.T) {
 	}
 	for _, r := range []schema.Resource{d, u, al, l} {
 		for _, f := range schema.Fields(r.Key().Kind) {
-			if read := !f.Equal(r, blank(r.Key())); read != abilities()[r.Key().Kind].Of(f.Path).Can.Reads() {
+			if read := !f.Equal(r, hosted.Blank(r.Key())); read != abilities()[r.Key().Kind].Of(f.Path).Can.Reads() {
 				t.Errorf("%s %s: read is %v", r.Key().Kind, f.Path, read)
 			}
 		}

@@ -87,9 +87,9 @@ func (body) Close() error { return nil }
 func TestNewPassword(t *testing.T) {
 	s := start(t, people, nil)
 	eva := &schema.User{Address: "eva@acme.example", Name: "Eva", Settings: schema.Settings{AccountType: "basic", Quota: 1e9}}
-	fresh := emailarray.NewPassword()
+	fresh := hosted.NewPassword()
 	a := s.Client.Do(t.Context(), emailarray.AddUser(eva), hosted.Secrets{emailarray.PasswordOf(eva.Address): fresh})
-	if a.Outcome != hosted.Done || !s.PasswordIs("eva@acme.example", fresh) || fresh == emailarray.NewPassword() {
+	if a.Outcome != hosted.Done || !s.PasswordIs("eva@acme.example", fresh) || fresh == hosted.NewPassword() {
 		t.Errorf("got %+v", a)
 	}
 	if a := s.Client.Do(t.Context(), emailarray.AddUser(eva), nil); a.Outcome != hosted.Refused {

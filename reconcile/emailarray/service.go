@@ -37,7 +37,7 @@ func (s Service) Do(ctx context.Context, call hosted.Call) hosted.Answer {
 	secrets := make(hosted.Secrets)
 	for _, name := range call.Named() {
 		if strings.HasPrefix(name, userPassword) {
-			secrets[name] = NewPassword()
+			secrets[name] = hosted.NewPassword()
 		}
 	}
 	return s.Client.Do(ctx, call, secrets)

@@ -1,35 +1,9 @@
 package emailarray
 
-import "mailops/schema"
-
-// blank is a resource of which the service holds no more than that it is there:
-// what it has no field for is as an organization has it that declares nothing, so
-// that there is nothing to say of who was declared so.
-func blank(key schema.Key) schema.Resource {
-	switch key.Kind {
-	case schema.KindUser:
-		return blankUser(key.Address())
-	case schema.KindList:
-		return &schema.List{Address: key.Address(), Posting: schema.PostingAnyone}
-	case schema.KindAlias:
-		return &schema.Alias{Address: key.Address()}
-	}
-	return &schema.Domain{Name: key.Name}
-}
-
-func blankUser(a schema.Address) *schema.User {
-	return &schema.User{Address: a, Settings: schema.Settings{
-		Role:           schema.RoleMember,
-		Forwarding:     schema.Forwarding{KeepCopy: true},
-		MailboxActions: schema.MailboxActions{Incoming: true, Outgoing: true, SpamCheck: true},
-		Permissions: schema.Permissions{
-			Features: schema.Features{Autoresponder: true, Forwarding: true, Filters: true, AllowBlockList: true, SharedFolders: true, ChangePassword: true},
-			Services: schema.Services{Webmail: true, SMTP: true, ManageSieve: true},
-		},
-		MailAddOn: schema.MailAddOn{Backup: schema.BackupOff},
-		Lock:      schema.Lock{MailAddOn: schema.Unlocked},
-	}}
-}
+import (
+	"mailops/reconcile/internal/hosted"
+	"mailops/schema"
+)
 
 // shown is what a read brings of a resource that is as it is wanted: with the quota
 // that the service holds for it, so that one which cannot be held exactly is no
@@ -53,7 +27,7 @@ func (s Settings) shown(r schema.Resource) schema.Resource {
 }
 
 func (s Settings) shownUser(u *schema.User) *schema.User {
-	out := blankUser(u.Address)
+	out := hosted.BlankUser(u.Address)
 	out.Name, out.Status, out.AccountType = u.Name, u.Status, u.AccountType
 	out.Quota, _ = s.Hold(u.Quota)
 	out.Forwarding.To = u.Forwarding.To
@@ -72,5 +46,5 @@ func (s Settings) newcomer(want schema.Resource) schema.Resource {
 	case *schema.Alias:
 		return s.shown(want)
 	}
-	return blank(want.Key())
+	return hosted.Blank(want.Key())
 }

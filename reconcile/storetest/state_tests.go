@@ -65,13 +65,14 @@ func testEveryField(h *harness) {
 }
 
 func testConflicts(h *harness) {
-	h.become(h.small(), nil)
+	base := with(h.small(), &schema.List{Address: team, Members: []schema.Address{ana}, Posting: schema.PostingMembers})
+	h.become(base, nil)
 	seen := h.live()
-	moved := with(without(h.small(), userKey(bruno)), named(ana, "Changed"), NewUser("new@acme.example"),
+	moved := with(without(base, userKey(bruno)), named(ana, "Changed"), NewUser("new@acme.example"),
 		&schema.Alias{Address: "taken@acme.example", To: []schema.Address{ana}})
 	h.become(moved, nil)
 	// The plan was made before all that, and creates what is there by now.
-	want := with(without(h.small(), userKey(bruno)), named(ana, "Ana"), NewUser("new@acme.example"),
+	want := with(without(base, userKey(bruno)), named(ana, "Ana"), NewUser("new@acme.example"),
 		NewUser("taken@acme.example"), named("fine@acme.example", "Fine"))
 	h.refuse(h.diff(seen, want),
 		reconcile.Conflict{Key: userKey(ana), Reason: reconcile.ReasonChanged},
@@ -82,7 +83,7 @@ func testConflicts(h *harness) {
 	// What touches other rows alone is not stale.
 	h.apply(h.diff(seen, with(seen, &schema.List{Address: team, Posting: schema.PostingAnyone})), nil)
 	// A row that moved and came back is as the plan saw it.
-	h.become(h.small(), nil)
+	h.become(base, nil)
 	h.apply(h.diff(seen, with(seen, named(ana, "Ana"))), nil)
 	// An update of a row that is gone.
 	h.become(nil, nil)
@@ -95,7 +96,7 @@ func testConflicts(h *harness) {
 func testDomains(h *harness) {
 	h.become(h.small(), nil)
 	two := with(h.small(), &schema.Domain{Name: "b.example"}, NewUser("u@b.example"),
-		&schema.Alias{Address: "a@b.example", To: []schema.Address{ana}}, &schema.List{Address: "l@b.example", Posting: schema.PostingAnyone})
+		&schema.Alias{Address: "a@b.example", To: []schema.Address{"u@b.example"}}, &schema.List{Address: "l@b.example", Posting: schema.PostingAnyone})
 	h.become(two, nil)
 	onlyB := slices.DeleteFunc(slices.Clone(two), func(r schema.Resource) bool { return r.Key().Domain() == domain })
 	h.become(onlyB, nil)
@@ -149,7 +150,7 @@ func testUnfit(h *harness) {
 	} {
 		h.fail(batch(changes, nil))
 	}
-	h.refuse(h.diff(live, with(live, NewUser("both@acme.example"), &schema.Alias{Address: "both@acme.example"})),
+	h.refuse(h.diff(live, with(live, NewUser("both@acme.example"), &schema.Alias{Address: "both@acme.example", To: []schema.Address{ana}})),
 		reconcile.Conflict{Key: userKey("both@acme.example"), Reason: reconcile.ReasonTaken},
 		reconcile.Conflict{Key: aliasKey("both@acme.example"), Reason: reconcile.ReasonTaken})
 }

@@ -1,6 +1,7 @@
 package zohomail
 
 import (
+	"encoding/json"
 	"net/http"
 	"net/url"
 
@@ -193,4 +194,16 @@ func (a API) mode(mode, path string, fields ...hosted.Field) hosted.Call {
 
 func (a API) call(name, method, path string, body []hosted.Field) hosted.Call {
 	return hosted.Call{Name: name, Method: method, Path: "/api/organization/" + url.PathEscape(a.Organization) + "/" + path, Body: body}
+}
+
+// NewID reads the ids of a user who was created from the answer's data. They can
+// be missing: then the user is looked up by address.
+func NewID(data json.RawMessage) (ID, bool) {
+	rows, err := loose(data).rows()
+	if err != nil || len(rows) != 1 {
+		return ID{}, false
+	}
+	o, err := parseObject(rows[0])
+	id := ID{ZUID: o.id("zuid"), Account: o.id("accountId")}
+	return id, err == nil && id.ZUID != "" && id.Account != ""
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"mailops/reconcile"
@@ -18,6 +19,7 @@ type Client struct {
 	mail    hosted.Host
 	tokens  tokens
 	pace    hosted.Pace
+	known   atomic.Int64 // users, as of the last list
 }
 
 // New makes a client. It asks nobody yet.

@@ -30,6 +30,7 @@ type Options struct {
 	Organization int64            // the zoid; 0 is 60001234567
 	Name         string
 	Domains      []string // the first is the primary one
+	Everywhere   bool     // it takes addresses at other domains too, as if they were verified
 	Licences     int      // how many users there may be; 0 is any number
 	Seed         int64    // tokens differ by it
 	Code         string   // an authorization code that can be exchanged once; "" is none
@@ -188,7 +189,7 @@ func (s *Server) next() int64 {
 // cannotHave says why nobody can be given an address, or "".
 func (s *Server) cannotHave(address string) string {
 	_, domain, _ := strings.Cut(address, "@")
-	if !slices.Contains(s.options.Domains, domain) {
+	if !s.options.Everywhere && !slices.Contains(s.options.Domains, domain) {
 		return fmt.Sprintf("simulator: %q is at none of the organization's domains", address)
 	}
 	id, taken := s.owners[address]

@@ -37,7 +37,14 @@ func (s *Store) job(run reconcile.Run, v view) *job {
 	for i := range run.Changes {
 		c := &run.Changes[i]
 		is := v.state.Find(c.Key)
-		j.targets[c.Key] = &target{change: c, before: is, now: is, seen: make(map[string]bool), there: is != nil, gone: is == nil && c.Op == reconcile.OpDelete}
+		j.targets[c.Key] = &target{change: c, before: is, now: is, seen: make(map[string]bool), free: make(map[string]bool), there: is != nil, gone: is == nil && c.Op == reconcile.OpDelete}
+	}
+	for _, l := range s.service.Lacks() {
+		if l.Path != "" && (l.Cannot == reconcile.CannotSet || l.Cannot == reconcile.CannotHold) {
+			for _, t := range j.targets {
+				t.frees(l.Kind, l.Path)
+			}
+		}
 	}
 	cost, err := s.Cost(v.state, run.Changes)
 	if err == nil {
@@ -237,13 +244,16 @@ func (j *job) answered(ctx context.Context, t *target, o Operation, answer hoste
 	switch {
 	case answer.Outcome.Stops():
 		return fmt.Errorf("%w: %w", reconcile.ErrUnreachable, answer.Err(o.Call.Name))
+	case o.Creates && j.ours(t.change.Key) && (answer.Outcome == hosted.Refused || answer.Outcome == hosted.Already):
+		t.hopes = true // it may be there from the time before
+		return j.created(ctx, t, hosted.Answer{})
 	case answer.Outcome == hosted.Refused:
 		t.failed = answer.Err(o.Call.Name).Error()
 		return nil
 	case answer.Outcome == hosted.Unknown:
 		t.unclear, t.hopes = true, true
 		return ctx.Err()
-	case answer.Outcome == hosted.Already && o.Creates && !j.ours(t.change.Key):
+	case answer.Outcome == hosted.Already && o.Creates:
 		t.failed = "it " + reconcile.ReasonExists // by somebody else, since it was looked for
 		return nil
 	}
@@ -295,6 +305,7 @@ func (j *job) created(ctx context.Context, t *target, answer hosted.Answer) erro
 func (j *job) find(ctx context.Context, t *target) (bool, error) {
 	key := t.change.Key
 	for pause, end := firstLook, j.now().Add(j.options.Late); ; pause *= 2 {
+		begun := j.now()
 		reading, err := j.service.Read(ctx, []schema.Key{key})
 		if err != nil {
 			return false, err
@@ -303,7 +314,7 @@ func (j *job) find(ctx context.Context, t *target) (bool, error) {
 			j.handles[key], t.now = reading.Handles[key], is
 			return true, nil
 		}
-		if !j.now().Before(end) {
+		if !begun.Before(end) {
 			t.unclear = true
 			return false, nil
 		}
@@ -355,10 +366,11 @@ func (j *job) confirm(ctx context.Context, sent time.Time) error {
 				return err
 			}
 		}
+		begun := j.now() // a look can take minutes, and shows what was when it began
 		if err := j.see(ctx, keys); err != nil {
 			return err
 		}
-		if !hope || !j.now().Before(end) {
+		if !hope || !begun.Before(end) {
 			return nil
 		}
 	}

@@ -21,6 +21,7 @@ type target struct {
 	there   bool            // it was seen, or surely made: of a change that creates or deletes
 	gone    bool            // it was not
 	seen    map[string]bool // the paths of fields that were read as they are wanted
+	free    map[string]bool // of those that the service sets as it likes
 	failed  string          // why it does not go on
 }
 
@@ -35,11 +36,18 @@ func (t *target) reached() bool {
 // missing are the fields of the change that were not seen.
 func (t *target) missing() (paths []string) {
 	for _, f := range t.change.Fields {
-		if !t.seen[f.Path] {
+		if !t.seen[f.Path] && !t.free[f.Path] {
 			paths = append(paths, f.Path)
 		}
 	}
 	return paths
+}
+
+// frees leaves it to the service what a field is.
+func (t *target) frees(kind schema.Kind, path string) {
+	if t.change.Kind == kind {
+		t.free[path] = true
+	}
 }
 
 // late says what was not read back.

@@ -1,12 +1,12 @@
-package emailarray
+package hosted
 
 import (
 	"crypto/rand"
 	"math/big"
 )
 
-// The kinds of characters of which the panel wants one each, in eight or more
-// (§4.1). Those that look alike are left out, for who has to read one aloud.
+// passwordKinds are the kinds of characters that services want one each of, in
+// eight or more. Those that look alike are left out, for who has to read one aloud.
 var passwordKinds = []string{"ABCDEFGHJKLMNPQRSTUVWXYZ", "abcdefghijkmnopqrstuvwxyz", "23456789", "-_.+=!*"}
 
 // NewPassword is a password for a new mailbox. Nobody has to know it: who gets the
