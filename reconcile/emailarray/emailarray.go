@@ -6,8 +6,9 @@
 // it does not do; what they leave open is one of [Settings], or cannot be observed.
 //
 // Reading and changing are functions of values: an answer becomes a record, a
-// change becomes calls. Only [Client] sends. Imports: schema, reconcile,
-// reconcile/internal/hosted and the standard library.
+// change becomes operations. Only [Client] sends, and [Service] is what makes a
+// store of it. Imports: schema, reconcile, reconcile/internal/hosted, its package
+// piecemeal and the standard library.
 package emailarray
 
 import (

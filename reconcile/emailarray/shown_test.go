@@ -59,21 +59,9 @@ func (s *scene) wander(t *testing.T, seed uint64) {
 	rng := rand.New(rand.NewPCG(seed, 7))
 	want, _ := storetest.Random(rng, 1+int(seed%12))
 	for range 3 {
-		s.reach(t, moderate(want))
+		s.reach(t, want)
 		want, _ = storetest.Mutate(rng, want)
 	}
-}
-
-// moderate leaves out quotas that the simulator takes for mistakes.
-func moderate(s schema.State) schema.State {
-	out := slices.Clone(s)
-	for i, r := range out {
-		if u, ok := r.(*schema.User); ok && u.Quota > 1e15 {
-			u = schema.Clone(u).(*schema.User)
-			u.Quota, out[i] = 1e15, u
-		}
-	}
-	return out
 }
 
 // reach makes the account be as is wanted, as far as it can be.

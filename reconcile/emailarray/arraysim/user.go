@@ -179,7 +179,7 @@ func (s *Server) change(u *User, typeName, accountType, quotaName, quotaGB, pass
 	}
 	if quotaGB != "" {
 		gb, err := strconv.ParseFloat(quotaGB, 64)
-		if err != nil || gb <= 0 || gb > 1e6 {
+		if err != nil || gb <= 0 || gb > 1e12 {
 			return "simulator: " + quotaName + " is a number of GB"
 		}
 		u.QuotaMB = int64(math.Round(gb * 1000))
