@@ -265,7 +265,7 @@ func TestCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	s.options.Transport = before(func() { time.AfterFunc(20*time.Millisecond, cancel) })
 	s.renew(t)
-	if _, err := s.Read(ctx, nil); err == nil || len(s.Log()) > 1 {
+	if _, err := s.Read(ctx, nil); !errors.Is(err, context.Canceled) || len(s.Log()) > 1 {
 		t.Errorf("got %v after %d requests", err, len(s.Log()))
 	}
 }

@@ -45,17 +45,28 @@ func (c *Client) Read(ctx context.Context, keys []schema.Key) (piecemeal.Reading
 		Observed: make(map[schema.Address]schema.Observed),
 		Unseen:   make(map[schema.Key][]string),
 	}}
-	parts, err := r.parts(ctx, keys)
-	if err != nil {
+	err := r.read(ctx, keys)
+	switch {
+	case err != nil && ctx.Err() != nil: // whoever gave it up looks for that
+		return piecemeal.Reading{}, ctx.Err()
+	case err != nil:
 		return piecemeal.Reading{}, err
-	}
-	for _, p := range parts {
-		if err := r.readAt(ctx, p); err != nil {
-			return piecemeal.Reading{}, err
-		}
 	}
 	r.State.Sort()
 	return r.Reading, nil
+}
+
+func (r *reader) read(ctx context.Context, keys []schema.Key) error {
+	parts, err := r.parts(ctx, keys)
+	if err != nil {
+		return err
+	}
+	for _, p := range parts {
+		if err := r.readAt(ctx, p); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // parts are those that there are, as far as it was asked which domains there are.
