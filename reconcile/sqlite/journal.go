@@ -155,17 +155,42 @@ func (s *Store) End(ctx context.Context, apply int64, b *reconcile.Batch, at tim
 	return run, nil
 }
 
-// Lately are the runs of the applies in the journal that ended since a time, oldest
-// first.
-func (s *Store) Lately(ctx context.Context, since time.Time) (runs []int64, err error) {
+// A Mirrored is what is remembered of another store at one moment.
+type Mirrored struct {
+	State  schema.State
+	Newest int64           // run; 0: there is none
+	Lately []reconcile.Run // of the applies in the journal that ended since a time, with their changes, oldest first
+}
+
+// Mirrored reads what is remembered.
+func (s *Store) Mirrored(ctx context.Context, since time.Time) (m Mirrored, err error) {
 	if s.missing {
-		return nil, nil
+		return Mirrored{}, nil
 	}
 	err = s.reading(ctx, func(c *conn) error {
-		runs, err = sqlstore.Lately(c, since)
+		for row, err := range sqlstore.Read(c) {
+			if err != nil {
+				return err
+			}
+			m.State = append(m.State, row.Resource)
+		}
+		newest, err := sqlstore.Runs(c, 1)
+		if err != nil || len(newest) == 0 {
+			return err
+		}
+		m.Newest = newest[0].ID
+		ids, err := sqlstore.Lately(c, since)
+		for i := 0; err == nil && i < len(ids); i++ {
+			var run reconcile.Run
+			run, err = sqlstore.Run(c, ids[i])
+			m.Lately = append(m.Lately, run)
+		}
 		return err
 	})
-	return runs, err
+	if err != nil {
+		return Mirrored{}, fmt.Errorf("read what is remembered: %w", err)
+	}
+	return m, nil
 }
 
 // Unfinished is the apply that has not ended; nil is none.

@@ -100,6 +100,7 @@ func testDomains(h *harness) {
 	h.become(two, nil)
 	onlyB := slices.DeleteFunc(slices.Clone(two), func(r schema.Resource) bool { return r.Key().Domain() == domain })
 	h.become(onlyB, nil)
+	onlyB = h.live()
 	h.refuse(h.diff(onlyB, without(onlyB, domainKey("b.example"))),
 		reconcile.Conflict{Key: domainKey("b.example"), Reason: reconcile.ReasonInUse})
 	h.refuse(h.diff(onlyB, without(onlyB, domainKey("b.example"), userKey("u@b.example"))),

@@ -175,6 +175,7 @@ func (h *harness) diff(live, want schema.State) []reconcile.Change {
 // fit is what a store can make of a live state. A service lets go of whoever is
 // deleted: out of its lists, too.
 func (h *harness) fit(want, live schema.State) schema.State {
+	want = h.affordable(want)
 	want, _ = reconcile.Attainable(want, live, nil, h.lacks)
 	if h.piecemeal == nil {
 		return want
@@ -192,6 +193,24 @@ func (h *harness) fit(want, live schema.State) schema.State {
 		out[i] = &tidy
 	}
 	out, _ = reconcile.Attainable(out, live, nil, h.lacks)
+	return out
+}
+
+// affordable gives an amount to who is to have as much as there is, where there is no
+// such quota.
+func (h *harness) affordable(want schema.State) schema.State {
+	unlimited := func(l reconcile.Lack) bool { return l.Path == "quota" && l.Bounds != nil && len(l.Bounds.Not) > 0 }
+	if !slices.ContainsFunc(h.lacks, unlimited) {
+		return want
+	}
+	out := slices.Clone(want)
+	for i, r := range want {
+		if u, ok := r.(*schema.User); ok && u.Quota == schema.Unlimited {
+			amount := *u
+			amount.Quota = 2e9
+			out[i] = &amount
+		}
+	}
 	return out
 }
 

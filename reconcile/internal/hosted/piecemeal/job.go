@@ -242,6 +242,8 @@ func (j *job) operate(ctx context.Context, t *target, o Operation) error {
 // answered goes by what became of an operation.
 func (j *job) answered(ctx context.Context, t *target, o Operation, answer hosted.Answer) error {
 	switch {
+	case answer.Outcome.Stops() && ctx.Err() != nil:
+		return ctx.Err()
 	case answer.Outcome.Stops():
 		return fmt.Errorf("%w: %w", reconcile.ErrUnreachable, answer.Err(o.Call.Name))
 	case o.Creates && j.ours(t.change.Key) && (answer.Outcome == hosted.Refused || answer.Outcome == hosted.Already):

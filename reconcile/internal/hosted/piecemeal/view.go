@@ -24,15 +24,7 @@ func (s *Store) look(ctx context.Context, keys []schema.Key) (view, error) {
 	if s.closed.Load() {
 		return view{}, errClosed
 	}
-	mirror, err := reconcile.ReadLive(ctx, s.mirror)
-	if err != nil {
-		return view{}, err
-	}
-	runs, err := s.mirror.Runs(ctx, 1)
-	if err != nil {
-		return view{}, err
-	}
-	recent, err := s.recent(ctx)
+	mirror, err := s.mirror.Mirrored(ctx, s.now().Add(-s.options.Late))
 	if err != nil {
 		return view{}, err
 	}
@@ -40,21 +32,21 @@ func (s *Store) look(ctx context.Context, keys []schema.Key) (view, error) {
 	if err != nil {
 		return view{}, fmt.Errorf("read live state: %w", err)
 	}
-	m := merging{Reading: &reading, service: s.service, recent: recent, groups: s.service.Together()}
+	m := merging{Reading: &reading, service: s.service, recent: recent(mirror.Lately), groups: s.service.Together()}
 	v := view{observed: reading.Observed, handles: reading.Handles}
 	if v.handles == nil {
 		v.handles = make(Handles)
 	}
 	v.state = m.merge(mirror.State, hidden(s.service.Lacks(), reading.Cut), keys)
 	if keys == nil && !s.options.ReadOnly {
-		s.follow(ctx, v.state, runs)
+		s.follow(ctx, v.state, mirror.Newest)
 	}
 	return v, nil
 }
 
 // follow lets the mirror be what was read. It is no loss when that fails, when an
 // apply is at work, which follows by itself, or was since the reading began.
-func (s *Store) follow(ctx context.Context, live schema.State, before []reconcile.Run) {
+func (s *Store) follow(ctx context.Context, live schema.State, before int64) {
 	if !s.applies.TryLock() {
 		return
 	}
@@ -66,16 +58,9 @@ func (s *Store) follow(ctx context.Context, live schema.State, before []reconcil
 	defer unlock()
 	now, err := s.mirror.Runs(ctx, 1)
 	begun, errBegun := s.mirror.Unfinished(ctx)
-	if err == nil && errBegun == nil && begun == nil && newest(now) == newest(before) {
+	if err == nil && errBegun == nil && begun == nil && (len(now) == 0 || now[0].ID == before) {
 		_ = s.mirror.Follow(ctx, live, nil)
 	}
-}
-
-func newest(runs []reconcile.Run) (id int64) {
-	for _, r := range runs {
-		id = max(id, r.ID)
-	}
-	return id
 }
 
 // hidden are the kinds of which a reading may lack some.
@@ -94,18 +79,15 @@ func hidden(lacks []reconcile.Lack, cut []schema.Kind) map[schema.Kind]bool {
 
 // recent are the changes that were read back so short ago that a read may bring
 // what was before them.
-func (s *Store) recent(ctx context.Context) (map[schema.Key]*reconcile.Change, error) {
+func recent(lately []reconcile.Run) map[schema.Key]*reconcile.Change {
 	out := make(map[schema.Key]*reconcile.Change)
-	runs, err := s.mirror.Lately(ctx, s.now().Add(-s.options.Late))
-	for i := 0; err == nil && i < len(runs); i++ { // the newest counts
-		var run reconcile.Run
-		if run, err = s.mirror.Run(ctx, runs[i]); err == nil {
-			for j := range run.Changes {
-				out[run.Changes[j].Key] = &run.Changes[j]
-			}
+	for i := range lately { // the newest counts
+		for j := range lately[i].Changes {
+			c := &lately[i].Changes[j]
+			out[c.Key] = c
 		}
 	}
-	return out, err
+	return out
 }
 
 // A merging puts a reading and a mirror together.
