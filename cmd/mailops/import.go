@@ -16,7 +16,7 @@ import (
 func (a *app) importCommand() *cobra.Command {
 	var name string
 	cmd := verb("import [flags] [DIR]", "Write a live store as YAML",
-		"import writes what a live store holds as a new repository in DIR (default: -C), as\na person would write it: what most users share becomes the profile everyone. It\nnever overwrites a file. A plan right after it is empty. Passwords are left out:\nwho has one keeps it.",
+		"import writes what a live store holds as a new repository in DIR (default: -C), as\na person would write it: what 60 % of the users share becomes the profile everyone,\nwhat a group has in common becomes a role of its own where that spares words, and\na user says what differs. It never overwrites a file. A plan right after it is\nempty. Passwords are left out: who has one keeps it. So is what the store cannot\nshow.",
 		cobra.MaximumNArgs(1), func(cmd *cobra.Command, args []string) error {
 			dir := a.dir
 			if len(args) == 1 {

@@ -16,7 +16,10 @@ const declarationWidth = 80
 // agrees on are left out; a nil base has nothing. The password is never
 // written: its hash is the store's. A text that base has and r lacks is
 // written as "", which the law may refuse, rather than inherited unseen.
-func Declaration(r, base schema.Resource) []byte {
+func Declaration(r, base schema.Resource) []byte { return declaration(r, base, nil) }
+
+// declaration is Declaration, of a user who says to have profiles.
+func declaration(r, base schema.Resource, profiles []string) []byte {
 	key := r.Key()
 	if base == nil {
 		base, _ = schema.New(key) // r is of a live kind
@@ -28,6 +31,9 @@ func Declaration(r, base schema.Resource) []byte {
 		name = "name"
 	}
 	root.add([]string{name}, textNode(key.Name))
+	if len(profiles) > 0 {
+		root.add([]string{"profiles"}, valueNode(profiles))
+	}
 	for _, f := range schema.Fields(key.Kind) {
 		if !f.Secret() && (!f.Equal(r, base) || required(f)) {
 			root.add(strings.Split(f.Path, "."), fieldNode(key.Kind, f.Path, f.Get(r)))

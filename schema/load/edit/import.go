@@ -8,15 +8,14 @@ import (
 	"strings"
 
 	"mailops/schema"
+	"mailops/schema/factor"
 )
 
-// Everyone is the profile that an import puts the common settings into.
-const Everyone = "everyone"
-
 // Defaults are what the law gives to a user and a list that say nothing, and
-// the organization's name.
+// what the organization says of itself.
 type Defaults struct {
-	Organization string
+	Organization string   // its name
+	Unmanaged    []string // fields of users that are left alone
 	User         *schema.User
 	List         *schema.List
 }
@@ -40,29 +39,25 @@ func FileFor(key schema.Key) string {
 }
 
 // Import writes a whole repository that declares the live state, by file name:
-// the organization and its domains, a profile with the settings that most
-// users share, each user in a file of their own, aliases and lists by domain.
-// A domain that only addresses speak of is declared too, since no address may
-// be without one. The same state gives the same files.
+// the organization and its domains, profiles with the settings that users share,
+// each user in a file of their own, aliases and lists by domain. A domain that
+// only addresses speak of is declared too, since no address may be without one.
+// The same state gives the same files.
 func Import(live schema.State, d Defaults) map[string][]byte {
 	live = slices.Clone(live)
 	live.Sort()
 	law := *d.User
 	law.Timezone = zone
-	shared := common(live, &law)
-	base := law
-	for _, s := range shared {
-		_ = s.field.Set(&base, s.value) // the value comes from a user, so that it fits one
-	}
+	shared := factor.Users(live, law)
 	files := map[string][]byte{
-		"mailops.yaml":  organization(live, d.Organization),
-		"profiles.yaml": profile(shared),
+		"mailops.yaml":  organization(live, d),
+		"profiles.yaml": profiles(shared.Profiles),
 	}
 	for _, r := range live {
 		key := r.Key()
 		switch r := r.(type) {
 		case *schema.User:
-			files[FileFor(key)] = Declaration(r, inherited(r, base, live))
+			files[FileFor(key)] = declaration(r, inherited(r, shared.Base(r), live), shared.Names(r))
 		case *schema.Alias:
 			appendDocument(files, "aliases/", key.Domain(), Declaration(r, nil))
 		case *schema.List:
@@ -100,13 +95,16 @@ func appendDocument(files map[string][]byte, folder, domain string, doc []byte) 
 }
 
 // organization declares the organization and its domains.
-func organization(live schema.State, name string) []byte {
+func organization(live schema.State, d Defaults) []byte {
 	root := &node{kind: mapping}
 	root.add([]string{"apiVersion"}, textNode(schema.APIVersion))
 	root.add([]string{"kind"}, textNode(string(schema.KindOrganization)))
-	root.add([]string{"name"}, textNode(name))
+	root.add([]string{"name"}, textNode(d.Organization))
 	root.add([]string{"timezone"}, textNode(zone))
-	root.add([]string{"defaults", "profiles"}, valueNode([]string{Everyone}))
+	root.add([]string{"defaults", "profiles"}, valueNode([]string{factor.Everyone}))
+	if len(d.Unmanaged) > 0 {
+		root.add([]string{"unmanaged"}, valueNode(d.Unmanaged))
+	}
 	docs := [][]byte{root.print()}
 	for _, domain := range domains(live) {
 		docs = append(docs, Declaration(domain, nil))
@@ -134,51 +132,22 @@ func domains(live schema.State) []*schema.Domain {
 	return out
 }
 
-// A setting is a field of users with a value.
-type setting struct {
-	field schema.Field
-	value schema.Value
-}
-
-// personal are the settings that no profile takes over: an import shall make
-// nobody an administrator, lock nobody out, and send nobody's mail elsewhere
-// because others are set so.
-var personal = map[string]bool{"role": true, "status": true, "forwarding.to": true, "permissions.sendAs": true}
-
-// common are the settings that at least 60 % of the users share and that are
-// not the law's own. A text that some user lacks is left out: nobody can
-// inherit it and have none.
-func common(live schema.State, law *schema.User) []setting {
-	inheritable := shapes()[schema.KindProfile]
-	var out []setting
-	for _, f := range schema.Fields(schema.KindUser) {
-		group, _, _ := strings.Cut(f.Path, ".")
-		if group == "name" || inheritable.fields[group] == nil || personal[f.Path] {
-			continue
+// profiles declares what users inherit.
+func profiles(shared []factor.Profile) []byte {
+	docs := make([][]byte, len(shared))
+	for i, p := range shared {
+		root := &node{kind: mapping}
+		root.add([]string{"kind"}, textNode(string(schema.KindProfile)))
+		root.add([]string{"name"}, textNode(p.Name))
+		description := "What some users have in common; name it after what they do"
+		if p.Name == factor.Everyone {
+			description = "What most users have; a user's own file says what differs"
 		}
-		counts, users := make(map[schema.Value]int), 0
-		for u := range live.Users() {
-			counts[f.Get(u)]++
-			users++
+		root.add([]string{"description"}, textNode(description))
+		for _, s := range p.Settings {
+			root.add(strings.Split(s.Path, "."), fieldNode(schema.KindUser, s.Path, s.Value))
 		}
-		optional := f.Path == "language" || f.Path == "timezone"
-		for value, n := range counts {
-			if n*10 >= users*6 && value != f.Get(law) && !(optional && counts[""] > 0) {
-				out = append(out, setting{f, value})
-			}
-		}
+		docs[i] = root.print()
 	}
-	return out
-}
-
-// profile declares the settings that users inherit.
-func profile(shared []setting) []byte {
-	root := &node{kind: mapping}
-	root.add([]string{"kind"}, textNode(string(schema.KindProfile)))
-	root.add([]string{"name"}, textNode(Everyone))
-	root.add([]string{"description"}, textNode("What most users have; a user's own file says what differs"))
-	for _, s := range shared {
-		root.add(strings.Split(s.field.Path, "."), fieldNode(schema.KindUser, s.field.Path, s.value))
-	}
-	return root.print()
+	return bytes.Join(docs, []byte("---\n"))
 }

@@ -77,6 +77,37 @@ func golden(t *testing.T, file, got string) {
 	}
 }
 
+// profiled is a user who has profiles, and says nothing else.
+func profiled(t *testing.T, u schema.User, names []string, profiles map[string]schema.Node) *schema.User {
+	t.Helper()
+	if names == nil {
+		names = []string{"everyone"}
+	}
+	for _, name := range names {
+		body, known := profiles[name]
+		p := schema.Profile{Settings: u.Settings}
+		if err := schema.Decode(&body, &p); !known || err != nil {
+			t.Fatalf("profile %q: %v", name, err)
+		}
+		u.Settings = p.Settings
+	}
+	return &u
+}
+
+// repeats fails when a declaration says what the user has from profiles.
+func repeats(t *testing.T, doc *schema.Node, u *schema.User) {
+	t.Helper()
+	said := *u
+	if err := schema.Decode(doc, &said); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range schema.Fields(schema.KindUser) {
+		if doc.At(f.Path) != nil && f.Equal(u, &said) {
+			t.Fatalf("%s says %s, which its profiles say", said.Address, f.Path)
+		}
+	}
+}
+
 // repository is what the files of an import declare, over the defaults.
 func repository(t *testing.T, files map[string][]byte, user *schema.User, list *schema.List) schema.State {
 	t.Helper()
@@ -97,15 +128,11 @@ func repository(t *testing.T, files map[string][]byte, user *schema.User, list *
 			docs = append(docs, read(n.Content[0]))
 		}
 	}
-	base := *user
+	profiles := map[string]schema.Node{}
 	for _, doc := range docs {
 		switch schema.Kind(doc.Get("kind").Text) {
 		case schema.KindProfile:
-			p := schema.Profile{Settings: user.Settings}
-			if err := schema.Decode(&doc, &p); err != nil {
-				t.Fatal(err)
-			}
-			base.Settings = p.Settings
+			profiles[doc.Get("name").Text] = doc
 		case schema.KindDomain:
 			if zone := doc.Get("timezone"); zone != nil {
 				zones[doc.Get("name").Text] = zone.Text
@@ -121,8 +148,9 @@ func repository(t *testing.T, files map[string][]byte, user *schema.User, list *
 		}
 		switch kind {
 		case schema.KindUser:
-			u := base
-			r = &u
+			u := profiled(t, *user, doc.Get("profiles").Strings(), profiles)
+			repeats(t, &doc, u)
+			r = u
 		case schema.KindList:
 			l := *list
 			r = &l
@@ -175,10 +203,10 @@ func FuzzImport(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, seed uint64) {
 		r := rand.New(rand.NewPCG(seed, 2))
-		crowd := random(schema.KindUser, r).(*schema.User)
+		crowds := []*schema.User{random(schema.KindUser, r).(*schema.User), random(schema.KindUser, r).(*schema.User)}
 		taken := map[schema.Key]bool{}
 		var live schema.State
-		for range 1 + r.IntN(12) {
+		for range 1 + r.IntN(24) {
 			one := random(schema.LiveKinds[r.IntN(len(schema.LiveKinds))], r)
 			u, ok := one.(*schema.User)
 			if ok && u.Timezone == "" {
@@ -186,7 +214,7 @@ func FuzzImport(f *testing.F) {
 			}
 			if ok && r.IntN(3) > 0 {
 				address := u.Address
-				clone := *crowd
+				clone := *crowds[r.IntN(8)/7]
 				u, one = &clone, &clone
 				u.Address, u.Timezone = address, "Europe/Lisbon"
 			}

@@ -7,7 +7,7 @@
 // said. A text that the two see differently is an error, and so is a result
 // that says anything else than was asked for: nothing is written then.
 //
-// Imports: schema, yaml.v3, go-diff and the standard library.
+// Imports: schema, schema/factor, yaml.v3, go-diff and the standard library.
 package edit
 
 import (
