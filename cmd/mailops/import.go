@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -36,11 +37,10 @@ func (a *app) importTo(ctx context.Context, dir, name string) error {
 	if len(in.Live.State) == 0 {
 		return fmt.Errorf("import %s: the store is empty", in.Store)
 	}
-	user, list, err := load.Defaults()
+	files, hidden, err := imported(in, name)
 	if err != nil {
 		return err
 	}
-	files := edit.Import(in.Live.State, edit.Defaults{Organization: name, User: user, List: list})
 	if err := writeNew(dir, files); err != nil {
 		return err
 	}
@@ -49,7 +49,35 @@ func (a *app) importTo(ctx context.Context, dir, name string) error {
 		fmt.Fprintln(a.err, "mailops: the store holds what declarations cannot say; the files are written, and these need mending:")
 		return errors.Join(err, problems.Err())
 	}
+	if len(hidden) > 0 {
+		fmt.Fprintf(a.err, "mailops: the files say nothing of what the store does not show: %s\n", strings.Join(hidden, ", "))
+	}
 	sum := reconcile.Summarize(reconcile.Diff(nil, in.Live.State))
 	fmt.Fprintf(a.out, "Wrote %s for %s into %s. Next:\n  mailops -C %s validate\n  mailops -C %s plan\n", count(len(files), "file"), count(sum.Create, "resource"), dir, dir, dir)
 	return nil
+}
+
+// imported is the repository that declares what is known of the live state, and
+// the fields that it says nothing of, since the store does not show them. Those
+// that the store could set all the same are left alone: to declare them would be
+// to change what nobody has seen.
+func imported(in reconcile.Input, name string) (files map[string][]byte, hidden []string, err error) {
+	user, list, err := load.Defaults()
+	if err != nil {
+		return nil, nil, err
+	}
+	d := edit.Defaults{Organization: name, User: user, List: list}
+	blank := map[schema.Kind]schema.Resource{schema.KindDomain: &schema.Domain{}, schema.KindUser: user, schema.KindList: list}
+	known, lacks := reconcile.Known(in.Live.State, in.Lacks, blank)
+	for _, l := range lacks {
+		path := l.Path
+		if l.Kind != schema.KindUser {
+			path = string(l.Kind) + "." + path
+		}
+		hidden = append(hidden, path)
+		if l.Cannot == reconcile.CannotObserve {
+			d.Unmanaged = append(d.Unmanaged, l.Path)
+		}
+	}
+	return edit.Import(known, d), hidden, nil
 }
