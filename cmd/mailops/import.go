@@ -17,7 +17,7 @@ import (
 func (a *app) importCommand() *cobra.Command {
 	var name string
 	cmd := verb("import [flags] [DIR]", "Write a live store as YAML",
-		"import writes what a live store holds as a new repository in DIR (default: -C), as\na person would write it: what 60 % of the users share becomes the profile everyone,\nwhat a group has in common becomes a role of its own where that spares words, and\na user says what differs. It never overwrites a file. A plan right after it is\nempty. Passwords are left out: who has one keeps it. So is what the store cannot\nshow.",
+		"import writes what a live store holds as a new repository in DIR (default: -C), as\na person would write it: what 60 % of the users share becomes the profile everyone,\nwhat a group has in common becomes a profile of its own where that spares words,\nand a user says what differs. It never overwrites a file. A plan right after it is\nempty. Passwords are left out: who has one keeps it. So is what the store does not\nshow; what could be set there unseen is listed as unmanaged.",
 		cobra.MaximumNArgs(1), func(cmd *cobra.Command, args []string) error {
 			dir := a.dir
 			if len(args) == 1 {
@@ -44,13 +44,13 @@ func (a *app) importTo(ctx context.Context, dir, name string) error {
 	if err := writeNew(dir, files); err != nil {
 		return err
 	}
+	if len(hidden) > 0 {
+		fmt.Fprintf(a.err, "mailops: the files say nothing of what the store does not show: %s\n", strings.Join(hidden, ", "))
+	}
 	a.dir = dir
 	if _, problems, err := a.declarations(ctx); err != nil || len(problems) > 0 {
 		fmt.Fprintln(a.err, "mailops: the store holds what declarations cannot say; the files are written, and these need mending:")
 		return errors.Join(err, problems.Err())
-	}
-	if len(hidden) > 0 {
-		fmt.Fprintf(a.err, "mailops: the files say nothing of what the store does not show: %s\n", strings.Join(hidden, ", "))
 	}
 	sum := reconcile.Summarize(reconcile.Diff(nil, in.Live.State))
 	fmt.Fprintf(a.out, "Wrote %s for %s into %s. Next:\n  mailops -C %s validate\n  mailops -C %s plan\n", count(len(files), "file"), count(sum.Create, "resource"), dir, dir, dir)
