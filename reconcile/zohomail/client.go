@@ -24,8 +24,8 @@ type Client struct {
 
 // New makes a client. It asks nobody yet.
 func New(o Options) (*Client, error) {
-	o, err := o.resolved()
-	if err != nil {
+	o, err := o.placed()
+	if err = errors.Join(err, o.Credentials.check()); err != nil {
 		return nil, err
 	}
 	if o.Timeout <= 0 {

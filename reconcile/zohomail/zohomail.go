@@ -84,8 +84,8 @@ func Regions() map[string]Region {
 	}
 }
 
-// resolved fills in the hosts and checks what was said.
-func (o Options) resolved() (Options, error) {
+// placed fills in the hosts, and checks all that is said but the credentials.
+func (o Options) placed() (Options, error) {
 	region, known := Regions()[o.Region]
 	if o.Region != "" && !known {
 		return o, fmt.Errorf("%q is no region of Zoho: one of %s", o.Region, strings.Join(slices.Sorted(maps.Keys(Regions())), ", "))
@@ -102,14 +102,14 @@ func (o Options) resolved() (Options, error) {
 	case o.Mail == "":
 		return o, errors.New("a region of Zoho is needed, such as eu")
 	case o.Accounts == "":
-		return o, fmt.Errorf("where tokens of the region %s are had is not documented: say it", o.Region)
+		return o, fmt.Errorf("where tokens of the region %s are had is not documented: say it with accounts=", o.Region)
 	}
 	for _, base := range []string{o.Mail, o.Accounts} {
 		if err := hosted.CheckBase(base); err != nil {
 			return o, err
 		}
 	}
-	return o, errors.Join(o.Settings.check(), o.Credentials.check())
+	return o, o.Settings.check()
 }
 
 func (s Settings) check() error {
