@@ -24,6 +24,7 @@ type Lack struct {
 	Path   string       `json:"path,omitempty"` // of the field, or PathRename; "": the resources of the kind
 	Cannot Inability    `json:"cannot"`
 	Value  schema.Value `json:"value"`            // of a field that cannot be set: what a new resource has
+	Once   bool         `json:"once,omitempty"`   // it can be set when a resource is created, and not after
 	Bounds *Bounds      `json:"bounds,omitempty"` // of CannotTake: the values that can be
 	Reason string       `json:"reason,omitempty"` // such as "its API has no action for it"
 }
@@ -279,6 +280,9 @@ func (l *Lack) keep(field schema.Field, want, live schema.State) (schema.State, 
 		var is schema.Resource
 		is, live = live.Next(r)
 		value := l.Value
+		if is == nil && l.Once {
+			continue
+		}
 		if is != nil {
 			if is == r || field.Equal(is, r) {
 				continue

@@ -42,6 +42,26 @@ func about(b schema.Bytes) string {
 	return strings.TrimSuffix(fmt.Sprintf("%.1f", size), ".0") + " " + unit
 }
 
+// unpaid refuses what the store says was not paid for. What was too much before is
+// no plan's fault.
+func (in Input) unpaid(after schema.State) (out []Finding) {
+	was, will := usedOf(in.Live.State), usedOf(after)
+	for _, l := range []struct {
+		name      string
+		limit     *int64
+		was, will int64
+	}{
+		{"basic", in.Licences.Basic, was.basic, will.basic},
+		{"enhanced", in.Licences.Enhanced, was.enhanced, will.enhanced},
+	} {
+		if l.limit != nil && l.will > *l.limit && l.will > l.was {
+			out = append(out, Finding{Rule: "licence-limit", Severity: Refuse, Text: fmt.Sprintf(
+				"%d users would have %s accounts, and the licence of the live store is for %d", l.will, l.name, *l.limit)})
+		}
+	}
+	return out
+}
+
 // pressing is from which share of a licence on its use is worth a word.
 const pressing = 90 // percent
 

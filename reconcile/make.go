@@ -33,6 +33,9 @@ type Input struct {
 	Notes        []Finding  // findings of the caller's own
 	Recorded     []string   // the fields that the store only records; see [Recorder]
 	Lacks        []Lack     // what the store cannot do; see [Limited]
+
+	Piecemeal bool            // the store carries out changes one by one; see [Piecemeal]
+	Licences  schema.Licences // what the store says was paid for; see [Licensed]
 }
 
 // New makes the plan that turns live into want. It is a pure function of its
@@ -121,7 +124,7 @@ func (in Input) plan(changes []Change, after schema.State) *Plan {
 	sortEffects(p.Effects)
 	p.Routes = Routes(in.Live.State, after, changes, mostRoutes)
 	findings, counts := Findings(in, after, changes)
-	p.Findings, p.Counts = append(append([]Finding{}, in.Notes...), findings...), counts
+	p.Findings, p.Counts = slices.Concat([]Finding{}, in.Notes, in.unpaid(after), findings), counts
 	attribute(p, in.Live.State, after, in.Provenance, in.Former)
 	p.Recorded, p.Unseen = recorded(p.Changes, in.Recorded), unseen(in.Lacks)
 	p.Seal()
@@ -315,6 +318,8 @@ type Execution struct {
 	Secrets schema.Secrets // the hashes that the plan sets; see [Batch]
 	Epoch   int64          // of an agent; see [Batch]
 	Whole   bool           // the plan is all that its revision asks for; see [Run]
+
+	Progress func(Progress) // see [Batch]
 }
 
 // Apply carries a plan out and returns the id of the run. A plan that a finding
@@ -325,5 +330,5 @@ func Apply(ctx context.Context, s Store, p *Plan, x Execution) (int64, error) {
 		return 0, &RefusedError{refusals}
 	}
 	run := Run{At: x.At, Actor: x.Actor, Revision: p.Revision, Plan: p.ID, Undoes: p.Undoes, Summary: p.Summary, Counts: p.Counts, Whole: x.Whole, Changes: p.Changes}
-	return s.Apply(ctx, Batch{Run: run, Secrets: x.Secrets, Epoch: x.Epoch})
+	return s.Apply(ctx, Batch{Run: run, Secrets: x.Secrets, Epoch: x.Epoch, Progress: x.Progress})
 }

@@ -27,6 +27,12 @@ type Piecemeal interface {
 	GoOn(ctx context.Context, progress func(Progress)) (run int64, err error)
 }
 
+// A Licensed is a store that knows what was paid for.
+type Licensed interface {
+	// Licences are the limits, nil where there is none or it is not known.
+	Licences(ctx context.Context) (schema.Licences, error)
+}
+
 // A Cost is what an apply costs where requests are counted.
 type Cost struct {
 	Requests int           `json:"requests"`

@@ -38,6 +38,7 @@ type Plan struct {
 	Routes   []RouteChange `json:"routes,omitempty"`   // addresses whose mail ends up elsewhere; the first 200 that change
 	Recorded []string      `json:"recorded,omitempty"` // fields that it sets and the store only records
 	Unseen   []string      `json:"unseen,omitempty"`   // fields that the store cannot observe: what others did to them is not known
+	Cost     *Cost         `json:"cost,omitempty"`     // where requests are counted
 
 	Later     []Later `json:"later,omitempty"`     // what the declarations do by themselves later; see Foretell
 	LaterMore int     `json:"laterMore,omitempty"` // how much more of it there is

@@ -21,11 +21,18 @@ import (
 func (a *app) applyCommand() *cobra.Command {
 	var flags planFlags
 	var approve approval
-	var yes bool
+	var yes, resume bool
 	cmd := verb("apply [flags] [PLANFILE]", "Make the live store match",
 		"apply makes a plan, shows it, asks, and carries it out whole or not at all.\n"+
+			"A hosted service alone is changed request by request: what was done, what failed\nand what is left is told (exit 8), and --resume goes on where it was.\n"+
 			"With a PLANFILE of plan --out it carries out exactly that plan: rows that have\nchanged since are refused (exit 6), others do not matter.",
 		cobra.MaximumNArgs(1), func(cmd *cobra.Command, args []string) error {
+			if resume {
+				if len(args) == 1 || cmd.Flags().NFlag() > 1 && cmd.Flags().Lookup("only").Changed {
+					return usage("--resume goes on with the plan that was cut off, and takes no other")
+				}
+				return a.goOn(cmd.Context())
+			}
 			if len(args) == 1 {
 				if approve.plan != "" || flags.base != "" {
 					return usage("a plan file is applied as it is: --approved-plan and --base belong to a plan that is made now")
@@ -49,6 +56,7 @@ func (a *app) applyCommand() *cobra.Command {
 	flags.add(a, cmd)
 	approve.add(cmd)
 	cmd.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	cmd.Flags().BoolVar(&resume, "resume", false, "go on with an apply that was cut off (hosted services)")
 	a.formats(cmd, "text", "json")
 	return cmd
 }
@@ -144,7 +152,8 @@ func (a *app) apply(ctx context.Context, p *planned) (int64, []schema.Address, e
 	if len(p.Changes) == 0 && len(p.Refusals()) == 0 && !p.loosens() {
 		return 0, nil, nil
 	}
-	defer a.progress(fmt.Sprintf("applying %s", count(len(p.Changes), "change")))()
+	line := a.progressLine(fmt.Sprintf("applying %s", count(len(p.Changes), "change")))
+	defer line.end()
 	s, _, err := a.open(ctx, toWrite)
 	if err != nil {
 		return 0, nil, err
@@ -152,10 +161,11 @@ func (a *app) apply(ctx context.Context, p *planned) (int64, []schema.Address, e
 	defer s.Close()
 	run, err := reconcile.Apply(ctx, s, p.Plan, reconcile.Execution{
 		At: a.now().UTC(), Actor: cmp.Or(string(p.in.Actor), a.env["USER"]), Secrets: p.want.Secrets,
-		Whole: p.whole,
+		Whole: p.whole, Progress: line.tell,
 	})
+	line.end()
 	if err != nil {
-		return 0, nil, err
+		return run, nil, err
 	}
 	return run, a.queueBackups(ctx, s, p), nil
 }

@@ -101,6 +101,9 @@ type planned struct {
 	drift   []reconcile.Held
 	moved   []reconcile.Held // what main did since, that looks like drift from here
 
+	cost   reconcile.Cost // of applying it, where requests are counted
+	cutOff *reconcile.Run // the apply before that did not end
+
 	snapshot time.Time // when the live state was read; zero: now
 }
 
@@ -146,7 +149,7 @@ func (a *app) plan(ctx context.Context, flags planFlags, how access) (*planned, 
 		return nil, usageError{err, true}
 	}
 	out.in = in
-	return out, nil
+	return out, a.consult(ctx, out)
 }
 
 // matching makes sure that every pattern names something: a misspelt one would
@@ -203,7 +206,7 @@ func (a *app) showPlan(p *planned, flags planFlags) error {
 	if a.format != formatText {
 		return a.write(v, preview.PlanNotes(p.Plan))
 	}
-	view := planView{View: v, instant: a.at != "", timezone: p.in.Organization.Timezone}
+	view := planView{View: v, cutOff: p.cutOff, instant: a.at != "", timezone: p.in.Organization.Timezone}
 	if p.want != nil && p.base == "" {
 		view.next = p.want.Next
 	}

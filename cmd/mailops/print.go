@@ -13,6 +13,7 @@ import (
 
 // A planView is a preview and what its text form needs beside it.
 type planView struct {
+	cutOff *reconcile.Run // the apply before that did not end
 	*preview.View
 	timezone string              // in which times are shown
 	next     *resolve.Transition // of a plan of all that is asked for
@@ -83,6 +84,7 @@ func (a *app) printTail(v planView) {
 		a.printFindings(w, v.Findings)
 	}
 	fmt.Fprintf(w, "\n%s\n", a.paint(w, bold, v.summary()))
+	a.printCost(v)
 	if len(v.Unseen) > 0 {
 		fmt.Fprintf(w, "Not observable in this store: %s. What others did to it is not known.\n", strings.Join(v.Unseen, ", "))
 	}

@@ -47,6 +47,12 @@ func (r *reading) whole(how access) error {
 	if limited, ok := s.(reconcile.Limited); ok {
 		r.in.Lacks = limited.Lacks()
 	}
+	_, r.in.Piecemeal = s.(reconcile.Piecemeal)
+	if licensed, ok := s.(reconcile.Licensed); ok {
+		if r.in.Licences, err = licensed.Licences(r.ctx); err != nil {
+			return err
+		}
+	}
 	r.in.Live, err = reconcile.ReadLive(r.ctx, s)
 	return err
 }

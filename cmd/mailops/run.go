@@ -72,7 +72,7 @@ var exitCodes = []struct {
 	{exitRefused, "refused by a guard or rule"},
 	{exitConflict, "the plan is stale, or another apply got in between"},
 	{exitUnreachable, "store or repository unreachable"},
-	{exitPartial, "partly applied (hosted stores only)"},
+	{exitPartial, "partly applied (stores without transactions only)"},
 }
 
 // A usageError is a command line that makes no sense; a misspelling is one of
@@ -145,9 +145,12 @@ func (a *app) told() error {
 func exitCode(err error) int {
 	var problems schema.Problems
 	var wrong usageError
+	var partial *reconcile.PartialError
 	switch {
 	case err == nil:
 		return exitDone
+	case errors.As(err, &partial):
+		return exitPartial
 	case errors.Is(err, errChanges), errors.Is(err, errDrift):
 		return exitChanges
 	case errors.As(err, &wrong), errors.Is(err, snapshot.ErrForeign), errors.Is(err, snapshot.ErrFormat), errors.Is(err, snapshot.ErrKey):
@@ -170,7 +173,10 @@ func (a *app) complain(err error) {
 	var problems schema.Problems
 	var refused *reconcile.RefusedError
 	var conflict *reconcile.ConflictError
+	var partial *reconcile.PartialError
 	switch {
+	case errors.As(err, &partial):
+		a.complainPartly(partial)
 	case errors.As(err, &problems):
 		a.printProblems(a.err, problems)
 	case errors.As(err, &refused):

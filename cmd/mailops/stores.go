@@ -82,8 +82,11 @@ func (a *app) storeName() (opener, string, error) {
 	url := a.storeURL()
 	scheme, rest, ok := strings.Cut(url, ":")
 	open := openers[scheme]
+	if service := hosted[scheme]; service != nil {
+		open = func(ctx context.Context, _ string, how access) (liveStore, error) { return service(ctx, a, url, how) }
+	}
 	if !ok || open == nil || (rest == "" && scheme != "mem") {
-		return nil, "", usage("--store %s: want sqlite:PATH, postgres://USER:PASSWORD@HOST/DATABASE or mem:", postgres.Label(url))
+		return nil, "", usage("--store %s: want sqlite:PATH, postgres://USER:PASSWORD@HOST/DATABASE, zohomail://ORGID?region=eu, emailarray:// or mem:", postgres.Label(url))
 	}
 	if strings.HasPrefix(scheme, "postgres") {
 		url = postgres.Label(url)

@@ -15,6 +15,7 @@ const (
 	ReadSet  Can = "read and set"
 	ReadOnly Can = "read only"
 	SetOnly  Can = "set only"
+	ReadOnce Can = "read, and set when it is created"
 	Neither  Can = "neither"
 )
 
@@ -22,7 +23,7 @@ const (
 func (c Can) Sets() bool { return c == ReadSet || c == SetOnly }
 
 // Reads reports whether an answer shows the field.
-func (c Can) Reads() bool { return c == ReadSet || c == ReadOnly }
+func (c Can) Reads() bool { return c == ReadSet || c == ReadOnly || c == ReadOnce }
 
 // An Ability is what can be done with a field, and with those below its path.
 type Ability struct {
@@ -47,7 +48,7 @@ func (t Table) Of(path string) (best Ability) {
 }
 
 // inabilities are what a plan calls what a service cannot do.
-var inabilities = map[Can]reconcile.Inability{ReadOnly: reconcile.CannotSet, SetOnly: reconcile.CannotObserve, Neither: reconcile.CannotHold}
+var inabilities = map[Can]reconcile.Inability{ReadOnly: reconcile.CannotSet, ReadOnce: reconcile.CannotSet, SetOnly: reconcile.CannotObserve, Neither: reconcile.CannotHold}
 
 // Lacks lists what a service cannot do with the fields of a kind. blank is what it
 // shows of a resource that nothing was set of.
@@ -57,7 +58,7 @@ func (t Table) Lacks(blank schema.Resource) []reconcile.Lack {
 	for _, f := range schema.Fields(kind) {
 		a := t.Of(f.Path)
 		if cannot, ok := inabilities[a.Can]; ok {
-			out = append(out, reconcile.Lack{Kind: kind, Path: f.Path, Cannot: cannot, Value: f.Get(blank), Reason: a.Why})
+			out = append(out, reconcile.Lack{Kind: kind, Path: f.Path, Cannot: cannot, Value: f.Get(blank), Once: a.Can == ReadOnce, Reason: a.Why})
 		}
 	}
 	return out

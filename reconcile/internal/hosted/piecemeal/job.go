@@ -25,8 +25,8 @@ type job struct {
 	handles  Handles
 	journal  []sqlstore.Operation
 	book     *sqlite.Journal // where these are written
-	of, done int  // requests
-	resumed  bool // what others did since is looked for
+	of, done int             // requests
+	resumed  bool            // what others did since is looked for
 	progress func(reconcile.Progress)
 }
 

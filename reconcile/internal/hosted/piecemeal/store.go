@@ -54,6 +54,7 @@ var (
 	_ reconcile.Store     = (*Store)(nil)
 	_ reconcile.Limited   = (*Store)(nil)
 	_ reconcile.Piecemeal = (*Store)(nil)
+	_ reconcile.Licensed  = (*Store)(nil)
 	_ reconcile.Witness   = (*Store)(nil)
 	_ reconcile.Watcher   = (*Store)(nil)
 )
@@ -80,6 +81,14 @@ func Open(ctx context.Context, service Service, o Options) (*Store, error) {
 
 // Lacks implements reconcile.Limited.
 func (s *Store) Lacks() []reconcile.Lack { return s.service.Lacks() }
+
+// Licences implements reconcile.Licensed: of a service that tells them.
+func (s *Store) Licences(ctx context.Context) (schema.Licences, error) {
+	if l, ok := s.service.(reconcile.Licensed); ok {
+		return l.Licences(ctx)
+	}
+	return schema.Licences{}, nil
+}
 
 // Close implements reconcile.Store.
 func (s *Store) Close() error {
