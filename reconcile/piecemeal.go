@@ -50,7 +50,8 @@ type PartialError struct {
 	Run    int64        // that records what was done; 0: nothing was
 	Done   []schema.Key // as wanted, and read back
 	Failed []Failure
-	Left   []schema.Key // not begun
+	Left   []schema.Key // not begun, or not read back
+	Sent   []schema.Key // of those, what was begun
 	Err    error        // what ended it early; nil: nothing did
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -160,7 +161,11 @@ func (a *app) complainPartly(p *reconcile.PartialError) {
 		fmt.Fprintf(a.err, "  and %d more failed\n", more)
 	}
 	for _, key := range p.Left[:min(most, len(p.Left))] {
-		fmt.Fprintf(a.err, "  left: %s\n", key)
+		begun := ""
+		if slices.Contains(p.Sent, key) {
+			begun = " (sent, and not read back)"
+		}
+		fmt.Fprintf(a.err, "  left: %s%s\n", key, begun)
 	}
 	if more := len(p.Left) - most; more > 0 {
 		fmt.Fprintf(a.err, "  and %d more left\n", more)

@@ -162,6 +162,9 @@ func (j *job) partial(run int64, stop error) error {
 			p.Failed = append(p.Failed, reconcile.Failure{Key: c.Key, Reason: t.late()})
 		default:
 			p.Left = append(p.Left, c.Key)
+			if t.begun {
+				p.Sent = append(p.Sent, c.Key)
+			}
 		}
 	}
 	if len(p.Failed)+len(p.Left) == 0 {

@@ -1,6 +1,7 @@
 package piecemeal
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -227,8 +228,8 @@ func (j *job) operate(ctx context.Context, t *target, o Operation) error {
 	t.begun = true
 	answer := j.service.Do(ctx, o.Call)
 	line.State, line.Text, line.At = sqlstore.Answered, strings.TrimSpace(string(answer.Outcome)+" "+answer.Text), j.now()
-	if answer.Outcome == hosted.Refused {
-		line.State = sqlstore.Failed
+	if answer.Outcome == hosted.Refused || answer.Outcome.Stops() {
+		line.State = sqlstore.Failed // nothing was done
 	}
 	j.journal = append(j.journal, line)
 	errMark := j.book.Mark(ctx, j.journal[len(j.journal)-1:])
@@ -384,10 +385,25 @@ func (j *job) open() (keys []schema.Key, hope bool) {
 	for _, c := range j.run.Changes {
 		if t := j.targets[c.Key]; !t.reached() && (t.begun || t.failed == "") {
 			keys = append(keys, c.Key)
-			hope = hope || t.hopes
+			hope = hope || t.hopes && j.awaits(t)
 		}
 	}
 	return keys, hope
+}
+
+// awaits reports whether something that is missing of a target was sent: the rest
+// will not come by itself.
+func (j *job) awaits(t *target) bool {
+	missing, err := j.service.Operations(t.now, t.want, j.handles)
+	if err != nil || len(missing) == 0 {
+		return true // who knows
+	}
+	return slices.ContainsFunc(missing, func(o Operation) bool {
+		call, err := json.Marshal(o.Call)
+		return err != nil || slices.ContainsFunc(j.journal, func(sent sqlstore.Operation) bool {
+			return sent.Key == t.change.Key && sent.State != sqlstore.Failed && bytes.Equal(sent.Call, call)
+		})
+	})
 }
 
 // see reads targets.
