@@ -19,7 +19,13 @@ type Client struct {
 	mail    hosted.Host
 	tokens  tokens
 	pace    hosted.Pace
-	known   atomic.Int64 // users, as of the last list
+	listed  atomic.Pointer[listed]
+}
+
+// listed is what the last list of users was like.
+type listed struct {
+	users int
+	page  int // the most users that the service shows at a time; 0 is as many as are asked for, as far as is known
 }
 
 // New makes a client. It asks nobody yet.

@@ -104,13 +104,22 @@ func (a API) listOperations(before, after *schema.List, handles piecemeal.Handle
 	if after == nil {
 		return []piecemeal.Operation{{Call: a.DeleteGroup(zgid)}}, nil
 	}
-	if gone := hosted.Without(before.Members, after.Members); len(gone) > 0 {
-		out = append(out, piecemeal.Operation{Call: a.RemoveMembers(zgid, gone...), Less: true})
+	return a.memberOperations(zgid, before.Members, after.Members), nil
+}
+
+// memberOperations take members out of a group first, unless none would be left:
+// whether there is a group without members is not documented.
+func (a API) memberOperations(zgid string, before, after []schema.Address) (out []piecemeal.Operation) {
+	gone, added := hosted.Without(before, after), hosted.Without(after, before)
+	stay := len(gone) < len(before)
+	if len(added) > 0 {
+		out = append(out, operation(a.AddMembers(zgid, added...), false))
 	}
-	if added := hosted.Without(after.Members, before.Members); len(added) > 0 {
-		out = append(out, piecemeal.Operation{Call: a.AddMembers(zgid, added...)})
+	if len(gone) > 0 {
+		out = append(out, operation(a.RemoveMembers(zgid, gone...), stay))
 	}
-	return out, nil
+	slices.SortStableFunc(out, byWeight)
+	return out
 }
 
 // secretsOfCall makes up the passwords that a call names.

@@ -27,6 +27,7 @@ func (c *Client) ListUsers(ctx context.Context) ([]Record, error) {
 		}
 		fresh := l.add(rows)
 		if len(rows) == 0 || len(rows) < l.longest {
+			c.listed.Store(&listed{len(l.users), l.page(len(rows))})
 			return l.users, nil
 		}
 		if idle++; fresh > 0 {
@@ -64,6 +65,15 @@ func (l *listing) add(rows []Record) (fresh int) {
 	l.longest = max(l.longest, len(rows))
 	l.pages++
 	return fresh
+}
+
+// page is how many users the service shows at a time, after a last page of so many;
+// 0 is not known.
+func (l *listing) page(last int) int {
+	if l.pages > 2 || l.pages == 2 && last > 0 {
+		return l.longest
+	}
+	return 0
 }
 
 // page reads one page of users.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"mailops/reconcile/internal/hosted"
 	"mailops/schema"
 )
 
@@ -101,7 +102,7 @@ func (r *Record) lists(o object) error {
 }
 
 // A Mapped record is a user in the words of the schema. Fields that the service
-// does not have are left empty; AbilityOf tells which.
+// does not have are as [hosted.BlankUser] has them; AbilityOf tells which.
 type Mapped struct {
 	ID
 	User     *schema.User
@@ -117,31 +118,47 @@ var roleWords = map[string]string{schema.RoleMember: "member", schema.RoleAdmin:
 
 // Map puts a record into the words of the schema.
 func (s Settings) Map(r Record) Mapped {
-	m := Mapped{ID: r.ID, User: &schema.User{Address: address(r.Address), Name: r.Name}, Blocked: r.Blocked}
+	m := Mapped{ID: r.ID, User: hosted.BlankUser(address(r.Address)), Blocked: r.Blocked}
 	u := m.User
-	u.Language, u.Timezone = r.Language, r.Timezone
-	for role, word := range roleWords {
-		if word == r.Role {
-			u.Role = role
-		}
-	}
-	if u.Role == "" {
+	u.Name, u.Language, u.Timezone = readable(r.Name), readable(r.Language), readable(r.Timezone)
+	if role, ok := roleOf(r.Role); ok {
+		u.Role = role
+	} else {
 		m.Unseen = append(m.Unseen, "role")
 	}
 	m.switches(r)
 	m.status(r, s)
 	m.forwards(r)
 	m.amounts(r)
-	for _, alias := range r.Aliases {
-		m.Aliases = append(m.Aliases, &schema.Alias{Address: address(alias), To: []schema.Address{u.Address}})
-	}
+	m.aliases(r)
 	schema.Normalize(u)
 	slices.Sort(m.Unseen)
 	return m
 }
 
+// roleOf is the role that the service has this word for.
+func roleOf(word string) (string, bool) {
+	for role, w := range roleWords {
+		if w == word {
+			return role, true
+		}
+	}
+	return "", false
+}
+
 // address is an address in canonical form. Those of the service are ASCII.
 func address(s string) schema.Address { return schema.Address(strings.ToLower(s)) }
+
+// aliases reads the other addresses, each once.
+func (m *Mapped) aliases(r Record) {
+	seen := map[schema.Address]bool{m.User.Address: true}
+	for _, alias := range r.Aliases {
+		if a := address(alias); !seen[a] {
+			seen[a] = true
+			m.Aliases = append(m.Aliases, &schema.Alias{Address: a, To: []schema.Address{m.User.Address}})
+		}
+	}
+}
 
 // switches reads the mailbox actions. Of three of the service's, true is blocked;
 // ours is always on. What is not shown is taken as the service's default (§2.1),

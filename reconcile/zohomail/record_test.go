@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"mailops/reconcile/internal/hosted"
+	"mailops/reconcile/zohomail/zohosim"
 	"mailops/schema"
 )
 
@@ -72,7 +73,7 @@ func TestMap(t *testing.T) {
 		{"blocked", func(r *Record) { r.IncomingBlocked = &yes }, Settings{}, "superAdmin active 5GiB {false false true true false false} [] keep [forwarding.keepCopy]"},
 		{"a status that nobody shows", func(r *Record) { r.Status = &no }, Settings{Disabled: ShownNowhere}, "superAdmin active 5GiB {true false true true false false} [] keep [forwarding.keepCopy status]"},
 		{"nothing", func(r *Record) { *r = Record{ID: r.ID, Address: r.Address} }, Settings{},
-			" active unlimited {true true true false false false} [] keep [forwarding.keepCopy forwarding.to mailboxActions.activeSync mailboxActions.imap mailboxActions.incoming mailboxActions.outgoing mailboxActions.pop mailboxActions.spamCheck quota role status]"},
+			"member active unlimited {true true true false false false} [] keep [forwarding.keepCopy forwarding.to mailboxActions.activeSync mailboxActions.imap mailboxActions.incoming mailboxActions.outgoing mailboxActions.pop mailboxActions.spamCheck quota role status]"},
 		{"forwards", func(r *Record) { r.Forwards = []Forward{{"Z@y.example", true, true}, {"b@y.example", true, false}} }, Settings{},
 			"superAdmin active 5GiB {true false true true false false} [b@y.example z@y.example] drop []"},
 		{"a plan in gigabytes", func(r *Record) { r.AllowedKB, r.PlanGB = nil, number(30) }, Settings{}, "superAdmin active 30GiB {true false true true false false} [] keep [forwarding.keepCopy]"},
@@ -109,10 +110,18 @@ func TestAbilities(t *testing.T) {
 			}
 		}
 	}
+	unlike := zohosim.User{
+		Address: "eva@acme.example", DisplayName: "Eva", Role: "admin", Language: "pt", TimeZone: "Europe/Lisbon", IMAP: true, POP: true, ActiveSync: true,
+		OutgoingBlocked: true, NoSpamCheck: true, Disabled: true, Forwards: []zohosim.Forward{{To: "x@acme.example"}}, DeleteCopy: true,
+	}
+	blocked := zohosim.User{Address: "fay@acme.example", IncomingBlocked: true}
 	s := stage(t)
-	plain := s.mapped(t, "bob@acme.example")
+	s.add(t, zohosim.State{Users: []zohosim.User{unlike, blocked}})
 	for _, f := range schema.Fields(schema.KindUser) {
-		shown := f.Get(plain.User) != f.Get(&schema.User{}) || slices.Contains([]string{"language", "timezone", "forwarding.to", "mailboxActions.imap", "mailboxActions.pop", "mailboxActions.activeSync"}, f.Path)
+		shown := false
+		for _, a := range []string{unlike.Address, blocked.Address} {
+			shown = shown || !f.Equal(s.mapped(t, a).User, hosted.BlankUser(schema.Address(a)))
+		}
 		if can := AbilityOf(schema.KindUser, f.Path).Can; can.Reads() != shown {
 			t.Errorf("%s: %s, and shown %v", f.Path, can, shown)
 		}

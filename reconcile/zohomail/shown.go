@@ -9,10 +9,10 @@ import (
 )
 
 // shown is what a read brings of a resource that is as it is wanted.
-func shown(r schema.Resource) schema.Resource {
+func (s Settings) shown(r schema.Resource) schema.Resource {
 	switch r := r.(type) {
 	case *schema.User:
-		return shownUser(r)
+		return s.shownUser(r)
 	case *schema.Alias:
 		out := &schema.Alias{Address: r.Address, To: r.To}
 		schema.Normalize(out)
@@ -26,14 +26,17 @@ func shown(r schema.Resource) schema.Resource {
 }
 
 // shownUser is a user as a record shows one: whoever is suspended and gets no mail
-// looks deactivated (§1.6), and without a forward nobody knows whether copies are
-// kept.
-func shownUser(u *schema.User) *schema.User {
+// looks deactivated (§1.6), unless nothing shows that either, and without a forward
+// nobody knows whether copies are kept.
+func (s Settings) shownUser(u *schema.User) *schema.User {
 	out := hosted.BlankUser(u.Address)
 	out.Name, out.Role, out.Status = readable(u.Name), u.Role, u.Status
 	out.Quota, out.Language, out.Timezone = u.Quota, readable(u.Language), readable(u.Timezone)
 	out.Forwarding, out.MailboxActions = u.Forwarding, u.MailboxActions
-	if u.Status != schema.StatusActive && !u.AcceptsMail() {
+	switch accepts := u.AcceptsMail(); {
+	case s.Disabled == ShownNowhere:
+		out.Status, out.MailboxActions.Incoming = schema.StatusActive, accepts
+	case u.Status != schema.StatusActive && !accepts:
 		out.Status, out.MailboxActions.Incoming = schema.StatusDeactivated, true
 	}
 	if len(u.Forwarding.To) == 0 {

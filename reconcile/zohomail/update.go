@@ -18,17 +18,19 @@ func (a API) Update(id ID, before, after *schema.User) []piecemeal.Operation {
 	if before.Role != after.Role && after.Role != schema.RoleSuperAdmin {
 		out = append(out, operation(a.ChangeRole(after.Role, id.ZUID), after.Role == schema.RoleMember))
 	}
-	if before.Name != after.Name {
+	if readable(before.Name) != readable(after.Name) {
 		out = append(out, operation(a.SetDisplayName(id, after.Name), false))
 	}
 	out = append(out, added...)
-	slices.SortStableFunc(out, func(a, b piecemeal.Operation) int { return weight(a) - weight(b) })
+	slices.SortStableFunc(out, byWeight)
 	return out
 }
 
 func operation(call hosted.Call, less bool) piecemeal.Operation {
 	return piecemeal.Operation{Call: call, Less: less}
 }
+
+func byWeight(a, b piecemeal.Operation) int { return weight(a) - weight(b) }
 
 func weight(o piecemeal.Operation) int {
 	if o.Less {

@@ -2,7 +2,6 @@ package zohomail
 
 import (
 	"fmt"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"testing"
@@ -41,24 +40,6 @@ func TestPolarity(t *testing.T) {
 			}
 		}
 	}
-}
-
-// wants draws a user as somebody might want one.
-func wants(r *rand.Rand, address schema.Address) *schema.User {
-	u := &schema.User{Address: address, Name: fmt.Sprintf("Name %d", r.IntN(3))}
-	u.Role = []string{schema.RoleMember, schema.RoleAdmin}[r.IntN(2)]
-	u.Status = []string{schema.StatusActive, schema.StatusSuspended, schema.StatusDeactivated}[r.IntN(3)]
-	flip := func() bool { return r.IntN(2) == 0 }
-	u.MailboxActions = schema.MailboxActions{Incoming: flip() || u.Status != schema.StatusActive, Outgoing: flip(), SpamCheck: true, IMAP: flip(), POP: flip(), ActiveSync: flip()}
-	u.Forwarding.KeepCopy = flip()
-	for i := range r.IntN(3) {
-		u.Forwarding.To = append(u.Forwarding.To, schema.Address(fmt.Sprintf("to%d@%s.example", i, []string{"acme", "elsewhere"}[r.IntN(2)])))
-	}
-	if len(u.Forwarding.To) == 0 {
-		u.Forwarding.KeepCopy = true
-	}
-	schema.Normalize(u)
-	return u
 }
 
 // everyQuirk is all of them, but for those of which one excludes another.
