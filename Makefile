@@ -2,7 +2,7 @@
 BIN := .build/mailops
 FUZZTIME ?= 30s
 
-.PHONY: help build demo test check fuzz golden lint bench packages
+.PHONY: help build demo demo-zoho test check fuzz golden lint bench packages
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -13,6 +13,10 @@ build: ## build .build/mailops
 demo: build ## the main job on examples/acme, embedded store
 	@CGO_ENABLED=0 go build -trimpath -o .build/panel ./examples/panel
 	@examples/demo.sh $(BIN) .build/panel
+
+demo-zoho: build ## an organization on a simulated Zoho Mail
+	@CGO_ENABLED=0 go build -trimpath -o .build/ ./cmd/mailops-zohosim ./cmd/mailops-arraysim
+	@examples/zoho/demo.sh $(BIN) .build/mailops-zohosim
 
 test: packages lint ## all tests, with the race detector
 	go test -race -timeout 20m ./...

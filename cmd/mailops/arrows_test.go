@@ -59,6 +59,7 @@ var arrows = []struct {
 	{"reconcile/agent/forge", nil, "a forge knows commits, texts and HTTP"},
 	{"reconcile/agent/web", []string{"schema", "reconcile", "reconcile/agent", "reconcile/preview"}, "the page shows what an agent says of itself, and asks nobody else"},
 	{"examples/agent", nil, "a demonstration runs the program"},
+	{"examples/zoho", nil, "a demonstration runs the program"},
 	{"examples/panel", []string{"schema", "reconcile", "reconcile/sqlite"}, "a panel writes what users own, through the store"},
 	{"reconcile/mailserver", nil, "settings are judged by what mail servers print of them"},
 	{"examples/mailserver", nil, "settings are files"},

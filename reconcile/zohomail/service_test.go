@@ -51,7 +51,7 @@ func TestEveryQuirk(t *testing.T) {
 	} {
 		t.Run(strings.Join(quirks, " "), func(t *testing.T) {
 			s := stageWith(t, zohosim.Options{Everywhere: true}, Options{Settings: settingsFor(quirks)}, quirks...)
-			storetest.Walk(t, s.store(t, t.TempDir()), 7, 6, 3)
+			storetest.Walk(t, s.store(t, t.TempDir()), 7, 4, 2)
 			if s.Lockouts() > 0 {
 				t.Errorf("%d lock-outs", s.Lockouts())
 			}
