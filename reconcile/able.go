@@ -119,6 +119,25 @@ func Since(unmet []Unmet, was, will schema.State) []Unmet {
 	return out
 }
 
+// Told leaves out of what a store cannot do the time zones that users have because
+// their domain or the organization does: everybody has one, and nobody asked for it.
+func Told(unmet []Unmet, want schema.State, org schema.Organization) []Unmet {
+	var out []Unmet
+	for _, u := range unmet {
+		if u.Kind == schema.KindUser && u.Path == "timezone" {
+			u.Keys = slices.DeleteFunc(slices.Clone(u.Keys), func(k schema.Key) bool {
+				user, ok := want.Find(k).(*schema.User)
+				domain, _ := want.Find(schema.Key{Kind: schema.KindDomain, Name: k.Domain()}).(*schema.Domain)
+				return ok && (user.Timezone == org.Timezone || domain != nil && user.Timezone == domain.Timezone)
+			})
+		}
+		if len(u.Keys) > 0 {
+			out = append(out, u)
+		}
+	}
+	return out
+}
+
 // Unfit tells of what a store cannot do, once for each field.
 func Unfit(unmet []Unmet) []Finding {
 	var out []Finding

@@ -42,7 +42,7 @@ type Input struct {
 // input. An error says that Only or Exclude is no pattern.
 func New(in Input) (*Plan, error) {
 	want, unmet := Attainable(in.Want, in.Live.State, in.Organization.Unmanaged, in.Lacks)
-	in.Notes = slices.Concat(in.Notes, Unfit(unmet))
+	in.Notes = slices.Concat(in.Notes, Unfit(Told(unmet, in.Want, in.Organization)))
 	want, err := Scope(want, in.Live.State, in.Only, in.Exclude)
 	if err != nil {
 		return nil, err

@@ -77,7 +77,7 @@ func (p *planned) narrow(in *reconcile.Input, was schema.State, guarding schema.
 	in.Base, in.Guarding = was, &guarding
 	in.ByHand = reconcile.ByHand(was, in.Want, in.Live.State, in.Organization.Unmanaged, in.Lacks)
 	want, unmet := reconcile.Attainable(in.Want, in.Live.State, in.Organization.Unmanaged, in.Lacks)
-	in.Notes = append(in.Notes, reconcile.Unfit(reconcile.Since(unmet, was, in.Want))...)
+	in.Notes = append(in.Notes, reconcile.Unfit(reconcile.Told(reconcile.Since(unmet, was, in.Want), in.Want, in.Organization))...)
 	in.Want, p.drift = reconcile.Settle(want, in.Live.State, reconcile.Terms{At: in.At, Base: was, Drift: schema.Drift{Default: schema.DriftReport}})
 }
 

@@ -50,11 +50,12 @@ func cmdSimulate(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(json.Unmarshal([]byte(ts.ReadFile(args[1])), &state))
 		s := arraysim.New(arraysim.Options{Domains: state.DomainNames(), MaxBasic: licences, MaxEnhanced: licences})
 		ts.Check(s.Add(state))
+		fallback := serveSimulator(ts, s.Fallback())
 		host := serveSimulator(ts, s.Primary())
 		c := s.Credentials()
 		ts.Setenv("MAILOPS_EMAILARRAY_USERNAME", c.Username)
 		ts.Setenv("MAILOPS_EMAILARRAY_PASSWORD", c.Password)
-		ts.Setenv("MAILOPS_STORE", "emailarray://"+host+"?tls=off&rate=6000")
+		ts.Setenv("MAILOPS_STORE", "emailarray://"+host+"?fallback="+fallback+"&tls=off&rate=6000")
 	default:
 		ts.Fatalf("there is no simulator of %s", args[0])
 	}

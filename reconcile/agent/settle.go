@@ -120,7 +120,7 @@ func (p *pass) planSettled(ctx context.Context, out *outcome, now time.Time) err
 	if recorder, ok := p.store.(reconcile.Recorder); ok {
 		in.Recorded = recorder.Recorded()
 	}
-	in.Lacks, in.Notes = lacks(p.store), reconcile.Unfit(out.unmet)
+	in.Lacks, in.Notes = lacks(p.store), reconcile.Unfit(reconcile.Told(out.unmet, out.want.State, out.want.Organization))
 	changes := reconcile.Diff(h.live.State, out.settled)
 	if len(changes) > 0 {
 		keys := make([]schema.Key, len(changes))
