@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -163,9 +164,17 @@ func wantOf(keys []schema.Key) want {
 	return w
 }
 
-// singly reports whether users are read one by one: they are few, and aliases are
-// wanted at most in case that there is no user of the name.
-func (w want) singly(pages int) bool { return !w.all && len(w.users) <= pages && w.aliased(w.users) }
+// singly reports whether users are read one by one: they are few, aliases are wanted at
+// most in case that there is no user of the name, and each address can stand in a path as
+// it is. What servers make of an escaped slash differs.
+func (w want) singly(pages int) bool {
+	for a := range w.users {
+		if url.PathEscape(string(a)) != string(a) {
+			return false
+		}
+	}
+	return !w.all && len(w.users) <= pages && w.aliased(w.users)
+}
 
 // aliased reports whether no alias is left to look for, when these are users.
 func (w want) aliased(users map[schema.Address]bool) bool {

@@ -69,6 +69,7 @@ func TestReadKeys(t *testing.T) {
 		{"more than pages", five, pages},
 		{"nobody", []schema.Key{keyOf(user, "nobody@acme.example")}, "GET nobody@acme.example"},
 		{"a user by an alias", []schema.Key{keyOf(user, "alias2@acme.example")}, "GET alias2@acme.example"},
+		{"who cannot stand in a path", []schema.Key{keyOf(user, "x/../y@acme.example")}, pages},
 		{"an alias", []schema.Key{keyOf(alias, "alias2@acme.example")}, pages},
 		{"a list", []schema.Key{keyOf(list, "everyone@acme.example")}, "GET groups"},
 		{"a user and a list", []schema.Key{five[0], keyOf(list, "everyone@acme.example")}, "GET user1@acme.example GET groups"},
