@@ -240,8 +240,8 @@ func (l *Lack) bound(field schema.Field, want, live schema.State) (schema.State,
 			continue
 		}
 		keys = append(keys, r.Key())
-		if is == nil {
-			continue
+		if is == nil || !l.Bounds.hold(field.Get(is), want) {
+			continue // what it has live goes along with something else
 		}
 		kept := schema.Clone(r)
 		if field.Set(kept, field.Get(is)) == nil {

@@ -124,7 +124,7 @@ func (in Input) plan(changes []Change, after schema.State) *Plan {
 	sortEffects(p.Effects)
 	p.Routes = Routes(in.Live.State, after, changes, mostRoutes)
 	findings, counts := Findings(in, after, changes)
-	p.Findings, p.Counts = slices.Concat([]Finding{}, in.Notes, in.unpaid(after), findings), counts
+	p.Findings, p.Counts = append([]Finding{}, slices.Concat(in.Notes, in.unpaid(after), findings)...), counts
 	attribute(p, in.Live.State, after, in.Provenance, in.Former)
 	p.Recorded, p.Unseen = recorded(p.Changes, in.Recorded), unseen(in.Lacks)
 	p.Seal()

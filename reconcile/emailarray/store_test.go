@@ -16,7 +16,7 @@ func TestStore(t *testing.T) {
 		"all quirks": {"numbers=mixed", "member-form=objects", "null-strings", "token-life=90s", "late=20s", "expire,nth=3,only=write"}, // and not disabled-out: then forwards of who is disabled fail, as they should
 	} {
 		t.Run(name, func(t *testing.T) {
-			storetest.Run(t, func(t *testing.T) reconcile.Store {
+			open := func(t *testing.T) reconcile.Store {
 				s := near(t)
 				s.apply(t, s.read(t).State[0], nil) // it begins with nothing
 				s.clock.move(time.Minute)
@@ -27,7 +27,12 @@ func TestStore(t *testing.T) {
 				}
 				t.Cleanup(func() { _ = store.Close() })
 				return store
-			})
+			}
+			if !thorough {
+				storetest.Walk(t, open(t), 5, 4, 2)
+				return
+			}
+			storetest.Run(t, open)
 		})
 	}
 }

@@ -394,6 +394,9 @@ func (j *job) open() (keys []schema.Key, hope bool) {
 // awaits reports whether something that is missing of a target was sent: the rest
 // will not come by itself.
 func (j *job) awaits(t *target) bool {
+	if t.now == nil && t.want == nil {
+		return true // it was deleted, and is still shown
+	}
 	missing, err := j.service.Operations(t.now, t.want, j.handles)
 	if err != nil || len(missing) == 0 {
 		return true // who knows

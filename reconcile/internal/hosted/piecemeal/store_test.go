@@ -24,11 +24,16 @@ func open(t *testing.T, s *shop, dir string) *piecemeal.Store {
 func TestStore(t *testing.T) {
 	for name, late := range map[string]time.Duration{"at once": 0, "late": 20 * time.Second} {
 		t.Run(name, func(t *testing.T) {
-			storetest.Run(t, func(t *testing.T) reconcile.Store {
+			begin := func(t *testing.T) reconcile.Store {
 				s := newShop()
 				s.late = late
 				return open(t, s, t.TempDir())
-			})
+			}
+			if !thorough {
+				storetest.Walk(t, begin(t), 5, 4, 2)
+				return
+			}
+			storetest.Run(t, begin)
 		})
 	}
 }

@@ -127,6 +127,7 @@ func (t *target) meddled(m *merging, is schema.Resource) {
 		if is != nil && !t.begun {
 			t.failed = "it " + reconcile.ReasonExists
 		}
+	case is == nil && t.begun: // an alias that leads elsewhere is gone for a moment
 	case is == nil:
 		t.failed = "it " + reconcile.ReasonGone
 	default:

@@ -1,0 +1,5 @@
+//go:build !race
+
+package piecemeal_test
+
+const thorough = true // see race_test.go

@@ -1,0 +1,5 @@
+//go:build !race
+
+package zohomail
+
+const thorough = true // see race_test.go
