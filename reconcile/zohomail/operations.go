@@ -85,7 +85,7 @@ func (a API) aliasOperations(before, after *schema.Alias, handles piecemeal.Hand
 	if err != nil {
 		return nil, err
 	}
-	return append(out, piecemeal.Operation{Call: a.AddAliases(id, after.Address), Creates: before == nil}), nil
+	return append(out, piecemeal.Operation{Call: a.AddAliases(id, after.Address), Creates: true}), nil
 }
 
 func (a API) listOperations(before, after *schema.List, handles piecemeal.Handles) (out []piecemeal.Operation, err error) {

@@ -427,7 +427,7 @@ func (j *job) see(ctx context.Context, keys []schema.Key) error {
 			j.handles[key] = h
 		}
 		if t.see(m, is); j.resumed {
-			t.meddled(m, is)
+			j.meddled(t, m, is)
 		}
 	}
 	j.tell(j.service.Requests(keys, reading.State))

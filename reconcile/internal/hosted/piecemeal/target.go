@@ -117,25 +117,3 @@ func (t *target) attribute(c *reconcile.Change) {
 		}
 	}
 }
-
-// meddled fails a target that somebody else has changed since it was cut off: what
-// is neither as it was nor as it is wanted is theirs.
-func (t *target) meddled(m *merging, is schema.Resource) {
-	switch {
-	case t.failed != "" || t.reached() || t.want == nil:
-	case t.change.Op == reconcile.OpCreate:
-		if is != nil && !t.begun {
-			t.failed = "it " + reconcile.ReasonExists
-		}
-	case is == nil && t.begun: // an alias that leads elsewhere is gone for a moment
-	case is == nil:
-		t.failed = "it " + reconcile.ReasonGone
-	default:
-		was := m.alike(is, t.before)
-		for _, path := range t.missing() {
-			if !was[path] {
-				t.failed = path + " " + reconcile.ReasonChanged
-			}
-		}
-	}
-}
