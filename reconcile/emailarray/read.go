@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 
+	"mailops/reconcile"
 	"mailops/reconcile/internal/hosted"
 	"mailops/reconcile/internal/hosted/piecemeal"
 	"mailops/schema"
@@ -133,7 +134,7 @@ func (c *Client) Figures(ctx context.Context) (Figures, error) {
 // readRows sends a call whose answer is a list.
 func readRows[T any](ctx context.Context, c *Client, call hosted.Call) ([]T, reply, error) {
 	r := c.ask(ctx, call)
-	if err := r.Err(call.Name); err != nil {
+	if err := unread(call, r); err != nil {
 		return nil, r, err
 	}
 	out, err := rows[T](r.Data)
@@ -143,10 +144,20 @@ func readRows[T any](ctx context.Context, c *Client, call hosted.Call) ([]T, rep
 	return out, r, err
 }
 
+// unread is why a call that reads brought nothing. A refusal is an answer; all else
+// is that the service cannot be reached, or is not what it should be.
+func unread(call hosted.Call, r reply) error {
+	err := r.Err(call.Name)
+	if err == nil || r.Outcome == hosted.Refused {
+		return err
+	}
+	return fmt.Errorf("%w: %w", reconcile.ErrUnreachable, err)
+}
+
 // readObject sends a call whose answer is one thing.
 func readObject[T any](ctx context.Context, c *Client, call hosted.Call) (out T, err error) {
 	r := c.ask(ctx, call)
-	if err := r.Err(call.Name); err != nil {
+	if err := unread(call, r); err != nil {
 		return out, err
 	}
 	if out, err = object[T](r.Data); err != nil {
@@ -195,6 +206,15 @@ func (r *reader) readAliases(ctx context.Context, p part) error {
 	return nil
 }
 
+// unlisted reports whether a list is surely not there any more.
+func (c *Client) unlisted(ctx context.Context, a schema.Address) bool {
+	there, answer := holdsRow(ctx, c, listLists(a.Domain()), true, func(row listRow) bool {
+		at, ok := address(row.Name, a.Domain())
+		return ok && at == a
+	})
+	return answer.Outcome.OK() && !there
+}
+
 func (r *reader) readLists(ctx context.Context, p part) error {
 	all, _, err := readRows[listRow](ctx, r.Client, listLists(p.domain))
 	if err != nil {
@@ -209,7 +229,10 @@ func (r *reader) readLists(ctx context.Context, p part) error {
 			continue
 		}
 		members, _, err := readRows[memberRow](ctx, r.Client, listMembers(l.Address))
-		if err != nil {
+		switch {
+		case refused(err) && r.unlisted(ctx, l.Address):
+			continue // since the list of lists was read
+		case err != nil:
 			return err
 		}
 		l, unknown, err := list(row, members, p.domain)
