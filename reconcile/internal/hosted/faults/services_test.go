@@ -1,6 +1,10 @@
 package faults
 
 import (
+	"bytes"
+	"io"
+	"net/http"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -24,6 +28,10 @@ func (z zoho) quirk(words ...string) error {
 func (z zoho) add(address string) error {
 	_, err := z.AddUser(zohosim.User{Address: address, DisplayName: "Somebody's"})
 	return err
+}
+
+func (z zoho) changes(r *http.Request) bool {
+	return r.Method != http.MethodGet && strings.HasPrefix(r.URL.Path, "/api/")
 }
 
 func (z zoho) holds() any {
@@ -84,6 +92,14 @@ func (a array) quirk(words ...string) error {
 func (a array) add(address string) error {
 	name, domain, _ := strings.Cut(address, "@")
 	return a.Add(arraysim.State{Users: []arraysim.User{{Username: name, Domain: domain, Name: "Somebody's", QuotaMB: 500}}})
+}
+
+func (a array) changes(r *http.Request) bool {
+	body, err := io.ReadAll(r.Body)
+	form, errForm := url.ParseQuery(string(body))
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	action := form.Get("action")
+	return err == nil && errForm == nil && action != "login" && !strings.HasPrefix(action, "get")
 }
 
 func (a array) holds() any {

@@ -426,8 +426,12 @@ func (j *job) see(ctx context.Context, keys []schema.Key) error {
 		if h := reading.Handles[key]; h != "" {
 			j.handles[key] = h
 		}
-		if t.see(m, is); j.resumed {
+		t.see(m, is)
+		switch {
+		case j.resumed:
 			j.meddled(t, m, is)
+		case is != nil && t.failed != "" && !t.hopes && t.change.Op == reconcile.OpCreate:
+			t.failed = "it " + reconcile.ReasonExists // in whatever words the service says so
 		}
 	}
 	j.tell(j.service.Requests(keys, reading.State))
