@@ -65,7 +65,9 @@ func (c *Client) Requests(keys []schema.Key, live schema.State) int {
 		case schema.KindUser:
 			users[key.Domain()]++
 		case schema.KindList:
-			lists[key.Domain()]++
+			if keys == nil || slices.Contains(keys, key) {
+				lists[key.Domain()]++
+			}
 		}
 	}
 	parts := partsOf(keys)
@@ -82,8 +84,8 @@ func (c *Client) Requests(keys []schema.Key, live schema.State) int {
 	return n
 }
 
-// requestsOf is how many requests a part takes, of a domain with so many users and
-// lists.
+// requestsOf is how many requests a part takes, of a domain with so many users, and
+// so many lists that it is about.
 func (c *Client) requestsOf(p part, users, lists int) (n int) {
 	if p.asks(schema.KindDomain) {
 		n++
@@ -97,11 +99,8 @@ func (c *Client) requestsOf(p part, users, lists int) (n int) {
 	if p.asks(schema.KindAlias) {
 		n++
 	}
-	switch {
-	case p.keys == nil:
+	if p.asks(schema.KindList) {
 		n += 1 + lists
-	case p.asks(schema.KindList):
-		n += 1 + len(p.keys[schema.KindList])
 	}
 	return n
 }
