@@ -18,7 +18,7 @@ func TestUser(t *testing.T) {
 		{`{"username":"Ada","uname":"Ada","account_type":1,"quota":500,"disabled":"1","lastauth_timestamp":"2026-07-01 12:00"}`,
 			"ada@a.example Ada basic 500MB suspended, used 0, last 0"},
 		{`{"email":"ada@a.example","uname":null,"account_type":"3","quota":null,"disabled":"","lastauth_timestamp":"null"}`,
-			"ada@a.example   unlimited , used 0, last 0, unknown accountType quota status"},
+			"ada@a.example   unlimited active, used 0, last 0, unknown accountType quota status"},
 		{`{"username":"null","uname":"null","account_type":1,"quota":500,"disabled":0}`, "null@a.example null basic 500MB active, used 0, last 0"},
 		{`{"username":"ada@b.example"}`, "a user of a.example has no address that can be read"},
 		{`{"username":"a b"}`, "a user of a.example has no address that can be read"},
