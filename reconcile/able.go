@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -27,6 +28,10 @@ type Lack struct {
 	Once   bool         `json:"once,omitempty"`   // it can be set when a resource is created, and not after
 	Bounds *Bounds      `json:"bounds,omitempty"` // of CannotTake: the values that can be
 	Reason string       `json:"reason,omitempty"` // such as "its API has no action for it"
+
+	Store string   `json:"store,omitempty"` // which of several it is about; "": there is one
+	In    []string `json:"in,omitempty"`    // the domains that it is about alone; none: all
+	NotIn []string `json:"notIn,omitempty"` // the domains that it is not about
 }
 
 // An Inability is what a store cannot do.
@@ -40,6 +45,10 @@ const (
 	CannotObserve Inability = "observe"
 	CannotHold    Inability = "hold" // neither
 	CannotTake    Inability = "take" // values beyond the bounds
+
+	// CannotLeave is of PathRename: a mailbox can get another address among those
+	// that the lack is about, and among the others, and not from one to another.
+	CannotLeave Inability = "leave"
 )
 
 // PathRename is the path of a [Lack] of users: that a mailbox cannot get another
@@ -53,6 +62,11 @@ type Bounds struct {
 	Least int            `json:"least,omitempty"` // entries of a list
 	Most  int            `json:"most,omitempty"`  // entries of a list; 0: any number
 	Users bool           `json:"users,omitempty"` // entries are addresses of users, as they are wanted
+}
+
+// about reports whether the lack is about a resource.
+func (l *Lack) about(key schema.Key) bool {
+	return key.Kind == l.Kind && (len(l.In) == 0 || slices.Contains(l.In, key.Domain())) && !slices.Contains(l.NotIn, key.Domain())
 }
 
 // name is what the lack is about, as plans say it.
@@ -88,9 +102,9 @@ func Attainable(want, live schema.State, leave []string, lacks []Lack) (schema.S
 		switch {
 		case l.Cannot == CannotObserve:
 		case l.Path == "":
-			want, keys = likeLive(want, live, l.Kind)
+			want, keys = l.likeLive(want, live)
 		case l.Path == PathRename:
-			want, keys = keepAddresses(want, live)
+			want, keys = l.keepAddresses(want, live)
 		case l.Cannot == CannotTake && known:
 			want, keys = l.bound(field, want, live)
 		case known:
@@ -155,12 +169,15 @@ var unmetWords = map[schema.Kind][2]string{
 func (u *Unmet) finding() Finding {
 	words := unmetWords[u.Kind]
 	who := number(len(u.Keys), words[0], words[1])
-	text := fmt.Sprintf("this store cannot set %s: it stays as it is for %s", u.name(), who)
-	if u.Cannot == CannotTake {
-		text = fmt.Sprintf("this store cannot set %s to what is asked for: it stays as it is for %s, and what is new there is left out", u.name(), who)
-	}
-	if u.Path == "" {
-		text = fmt.Sprintf("this store cannot make, change or delete %s: %s as it is", words[1], number(len(u.Keys), "stays", "stay"))
+	store := cmp.Or(u.Store, "this store")
+	text := fmt.Sprintf("%s cannot set %s: it stays as it is for %s", store, u.name(), who)
+	switch {
+	case u.Cannot == CannotTake:
+		text = fmt.Sprintf("%s cannot set %s to what is asked for: it stays as it is for %s, and what is new there is left out", store, u.name(), who)
+	case u.Cannot == CannotLeave:
+		text = fmt.Sprintf("a mailbox cannot go from one store to another: the address stays as it is for %s", who)
+	case u.Path == "":
+		text = fmt.Sprintf("%s cannot make, change or delete %s: %s as it is", store, words[1], number(len(u.Keys), "stays", "stay"))
 	}
 	if u.Reason != "" {
 		text += " (" + u.Reason + ")"
@@ -172,11 +189,11 @@ func (u *Unmet) finding() Finding {
 	return Finding{Rule: "cannot-set", Severity: severity, Text: text, Keys: u.Keys}
 }
 
-// likeLive takes all of a kind from the live store, and tells what differs. What
+// likeLive takes all that it is about from the live store, and tells what differs. What
 // stays there keeps its address, which nothing else can have then, and its domain.
-func likeLive(want, live schema.State, kind schema.Kind) (schema.State, []schema.Key) {
-	asked, others := split(want, kind)
-	is, _ := split(live, kind)
+func (l *Lack) likeLive(want, live schema.State) (schema.State, []schema.Key) {
+	asked, others := l.split(want)
+	is, _ := l.split(live)
 	var keys []schema.Key
 	taken, domains := make(map[string]bool), make(map[schema.Key]bool)
 	for _, c := range Diff(is, asked) {
@@ -198,11 +215,11 @@ func likeLive(want, live schema.State, kind schema.Kind) (schema.State, []schema
 
 // keepAddresses gives back their addresses to users who are to be renamed. Nothing
 // else can have these then.
-func keepAddresses(want, live schema.State) (schema.State, []schema.Key) {
+func (l *Lack) keepAddresses(want, live schema.State) (schema.State, []schema.Key) {
 	var keys []schema.Key
 	back, gone := make(map[string]schema.Resource), make(map[schema.Key]bool)
 	for u := range want.Users() {
-		if renames(u, want, live) {
+		if renames(u, want, live) && l.keepsAddress(u) {
 			keys = append(keys, u.Key())
 			gone[u.Key()] = true
 			back[string(u.RenamedFrom)] = live.Find(userKey(u.RenamedFrom))
@@ -227,6 +244,15 @@ func keepAddresses(want, live schema.State) (schema.State, []schema.Key) {
 	return out, keys
 }
 
+// keepsAddress reports whether it is about a user who is to be renamed.
+func (l *Lack) keepsAddress(u *schema.User) bool {
+	was, is := l.about(userKey(u.RenamedFrom)), l.about(u.Key())
+	if l.Cannot == CannotLeave {
+		return was != is
+	}
+	return was || is
+}
+
 // bound gives a field beyond the bounds the value that it has live. What is not
 // there yet is left out: what it could be given instead, nobody has asked for.
 func (l *Lack) bound(field schema.Field, want, live schema.State) (schema.State, []schema.Key) {
@@ -235,7 +261,7 @@ func (l *Lack) bound(field schema.Field, want, live schema.State) (schema.State,
 	for _, r := range want {
 		var is schema.Resource
 		is, live = live.Next(r)
-		if r.Key().Kind != l.Kind || is == r || is != nil && field.Equal(is, r) || l.Bounds.hold(field.Get(r), want) {
+		if !l.about(r.Key()) || is == r || is != nil && field.Equal(is, r) || l.Bounds.hold(field.Get(r), want) {
 			out = append(out, r)
 			continue
 		}
@@ -276,10 +302,10 @@ func (b *Bounds) hold(v schema.Value, want schema.State) bool {
 	return !b.Users || !slices.ContainsFunc(entries, func(a schema.Address) bool { return want.Find(userKey(a)) == nil })
 }
 
-// split parts the resources of a kind from the others.
-func split(s schema.State, kind schema.Kind) (of, others schema.State) {
+// split parts the resources that it is about from the others.
+func (l *Lack) split(s schema.State) (of, others schema.State) {
 	for _, r := range s {
-		if r.Key().Kind == kind {
+		if l.about(r.Key()) {
 			of = append(of, r)
 		} else {
 			others = append(others, r)
@@ -293,7 +319,7 @@ func (l *Lack) keep(field schema.Field, want, live schema.State) (schema.State, 
 	var keys []schema.Key
 	out, shared := want, true
 	for i, r := range want {
-		if r.Key().Kind != l.Kind {
+		if !l.about(r.Key()) {
 			continue
 		}
 		var is schema.Resource
@@ -327,7 +353,11 @@ func unseen(lacks []Lack) []string {
 	var out []string
 	for i := range lacks {
 		if lacks[i].Cannot == CannotObserve {
-			out = append(out, lacks[i].name())
+			name := lacks[i].name()
+			if lacks[i].Store != "" {
+				name += " in " + lacks[i].Store
+			}
+			out = append(out, name)
 		}
 	}
 	slices.SortFunc(out, strings.Compare)

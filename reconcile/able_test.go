@@ -115,3 +115,55 @@ func carryOut(t *testing.T, s *mem.Store, in reconcile.Input, secrets schema.Sec
 	}
 	return p
 }
+
+// TestAbleInPart: what one of several stores cannot do is so for what lies there, and
+// a mailbox goes from none to another.
+func TestAbleInPart(t *testing.T) {
+	user := func(address schema.Address, name string) *schema.User {
+		u := storetest.NewUser(address)
+		u.Name = name
+		return u
+	}
+	renamed := func(from, to schema.Address) *schema.User {
+		u := user(to, "")
+		u.RenamedFrom = from
+		return u
+	}
+	live := schema.State{&schema.Domain{Name: "a.example"}, &schema.Domain{Name: "b.example"}, user("u@a.example", ""), user("u@b.example", "")}
+	in, notIn := []string{"a.example"}, []string{"a.example"}
+	name := reconcile.Lack{Kind: schema.KindUser, Path: "name", Cannot: reconcile.CannotSet}
+	leave := reconcile.Lack{Kind: schema.KindUser, Path: reconcile.PathRename, Cannot: reconcile.CannotLeave, In: in}
+	users := reconcile.Lack{Kind: schema.KindUser, Cannot: reconcile.CannotSet}
+	for _, test := range []struct {
+		name    string
+		lack    reconcile.Lack
+		in, not []string
+		want    schema.State
+		stays   []string // whose change is left out
+	}{
+		{"a field everywhere", name, nil, nil, schema.State{user("u@a.example", "A"), user("u@b.example", "B")}, []string{"u@a.example", "u@b.example"}},
+		{"a field in one", name, in, nil, schema.State{user("u@a.example", "A"), user("u@b.example", "B")}, []string{"u@a.example"}},
+		{"a field elsewhere", name, nil, notIn, schema.State{user("u@a.example", "A"), user("u@b.example", "B")}, []string{"u@b.example"}},
+		{"a kind in one", users, in, nil, schema.State{user("u@a.example", "A"), user("u@b.example", "B")}, []string{"u@a.example"}},
+		{"a mailbox leaves", leave, in, nil, schema.State{renamed("u@a.example", "v@b.example"), user("u@b.example", "")}, []string{"v@b.example"}},
+		{"a mailbox comes", leave, in, nil, schema.State{user("u@a.example", ""), renamed("u@b.example", "v@a.example")}, []string{"v@a.example"}},
+		{"a mailbox stays", leave, in, nil, schema.State{renamed("u@a.example", "v@a.example"), renamed("u@b.example", "v@b.example")}, nil},
+	} {
+		want := append(slices.Clone(live[:2]), test.want...)
+		want.Sort()
+		test.lack.In, test.lack.NotIn = test.in, test.not
+		got, unmet := reconcile.Attainable(want, live, nil, []reconcile.Lack{test.lack})
+		var stays []string
+		for _, u := range unmet {
+			for _, key := range u.Keys {
+				stays = append(stays, key.Name)
+			}
+		}
+		if !slices.Equal(stays, test.stays) {
+			t.Errorf("%s: %q stay as they are, want %q", test.name, stays, test.stays)
+		}
+		if changes := reconcile.Diff(live, got); len(stays) == 2 && len(changes) > 0 {
+			t.Errorf("%s: there are changes: %+v", test.name, changes)
+		}
+	}
+}

@@ -106,21 +106,29 @@ func (c *check) refuseFor(rule string, u *schema.User, format string, args ...an
 
 // liveShrunk distrusts a live read; see [Shrunk].
 func (c *check) liveShrunk() {
-	if f := Shrunk(c.Live.State, c.Runs, c.Organization.Guards); f != nil {
+	if f := Shrunk(c.Live.State, c.Aside, c.Runs, c.Organization.Guards); f != nil {
 		c.out = append(c.out, *f)
 	}
 }
 
 // Shrunk distrusts a live read that lost more users since the last run, the
 // first of runs, than the organization allows: a store that answers with half of
-// its rows must not look like a wish to delete the other half. nil is trust.
-func Shrunk(live schema.State, runs []Run, guards schema.Guards) *Finding {
+// its rows must not look like a wish to delete the other half. Who lies aside is not
+// missing. nil is trust.
+func Shrunk(live schema.State, aside []Aside, runs []Run, guards schema.Guards) *Finding {
 	if len(runs) == 0 {
 		return nil
 	}
 	now, last := 0, runs[0]
 	for range live.Users() {
 		now++
+	}
+	for _, a := range aside {
+		for _, key := range a.Keys {
+			if key.Kind == schema.KindUser && live.Find(key) == nil {
+				now++
+			}
+		}
 	}
 	lost := last.LiveUsers - now
 	limit := guards.LiveShrink.Of(last.LiveUsers)

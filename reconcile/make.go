@@ -25,14 +25,17 @@ type Input struct {
 	Store        string               // as the plan shall name it, without credentials
 	Actor        schema.Address       // who asks; "" when that is not known
 	Allow        []Allowance
-	Only         []string   // patterns of KIND/NAME; none: all
-	Exclude      []string   // patterns of KIND/NAME
-	Runs         []Run      // the last run of the store, and those before it that the guards' window reaches; newest first
-	Provenance   Provenance // nil: changes carry no origins
-	Former       Provenance // of Base, for what is no longer declared; nil: nobody knows
-	Notes        []Finding  // findings of the caller's own
-	Recorded     []string   // the fields that the store only records; see [Recorder]
-	Lacks        []Lack     // what the store cannot do; see [Limited]
+	Only         []string            // patterns of KIND/NAME; none: all
+	Exclude      []string            // patterns of KIND/NAME
+	Runs         []Run               // the last run of the store, and those before it that the guards' window reaches; newest first
+	Provenance   Provenance          // nil: changes carry no origins
+	Former       Provenance          // of Base, for what is no longer declared; nil: nobody knows
+	Notes        []Finding           // findings of the caller's own
+	Recorded     []string            // the fields that the store only records; see [Recorder]
+	Lacks        []Lack              // what the store cannot do; see [Limited]
+	Sole         string              // how a route would name the store, when it is one
+	Routes       []schema.StoreRoute // by which the live state was read, when it is in several stores
+	Aside        []Aside             // what lies in one of several stores and is another one's
 
 	Piecemeal bool            // the store carries out changes one by one; see [Piecemeal]
 	Licences  schema.Licences // what the store says was paid for; see [Licensed]
@@ -42,7 +45,7 @@ type Input struct {
 // input. An error says that Only or Exclude is no pattern.
 func New(in Input) (*Plan, error) {
 	want, unmet := Attainable(in.Want, in.Live.State, in.Organization.Unmanaged, in.Lacks)
-	in.Notes = slices.Concat(in.Notes, Unfit(Told(unmet, in.Want, in.Organization)))
+	in.Notes = slices.Concat(in.Notes, Unfit(Told(unmet, in.Want, in.Organization)), in.lying(want), in.rerouted(want))
 	want, err := Scope(want, in.Live.State, in.Only, in.Exclude)
 	if err != nil {
 		return nil, err
@@ -74,6 +77,9 @@ func Undo(in Input, run Run) (*Plan, error) {
 	p.Seal()
 	return p, nil
 }
+
+// Reached reports whether a row is as the change leaves it.
+func (c *Change) Reached(live schema.Resource) bool { return moved(c, live) == "" }
 
 // moved says how a row differs from what a change left; "" when it does not. Of
 // an update only the fields that it set count, of a create all: taking it back

@@ -9,6 +9,7 @@ type Organization struct {
 	Name       string       `json:"name"`
 	Timezone   string       `json:"timezone"`
 	Defaults   UserDefaults `json:"defaults"`
+	Stores     []StoreRoute `json:"stores"`
 	Licences   Licences     `json:"licences"`
 	Unmanaged  []string     `json:"unmanaged"`
 	Guards     Guards       `json:"guards"`

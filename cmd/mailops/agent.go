@@ -103,11 +103,12 @@ func (a *app) runAgent(ctx context.Context, f agentFlags) error {
 	if err != nil {
 		return err
 	}
-	_, name, err := a.storeName()
+	_, name, err := a.oneStore()
 	if err != nil {
 		return err
 	}
-	ag := agent.New(agent.Options{Source: source, Open: a.openForAgent, Name: name, Holder: holder, Env: a.env,
+	places := &places{app: a}
+	ag := agent.New(agent.Options{Source: source, Open: places.open, Where: places.read, Name: name, Holder: holder, Env: a.env,
 		Interval: f.interval, Whole: f.whole, AllowRewind: f.allowRewind, Branch: f.proposals, Publish: publisher, PublishEvery: f.publish.every,
 		Log: log, Observe: told, Version: version()})
 	stop, err := page.serve(ctx, ag, told, log)
@@ -204,19 +205,6 @@ func (f followed) named(err error) error {
 		return fmt.Errorf("%w; --branch names another one", err)
 	}
 	return fmt.Errorf("--branch %s: %w", f.branch, err)
-}
-
-// openForAgent opens the live store, which must be one that agents can keep.
-func (a *app) openForAgent(ctx context.Context) (agent.Store, error) {
-	s, name, err := a.open(ctx, toWrite)
-	if err != nil {
-		return nil, err
-	}
-	store, ok := s.(agent.Store)
-	if !ok {
-		return nil, errors.Join(usage("no agent can keep %s", name), s.Close())
-	}
-	return store, nil
 }
 
 // agentText is what --help says first.

@@ -35,6 +35,7 @@ var arrows = []struct {
 	{"reconcile/internal/hosted/piecemeal", []string{"schema", "reconcile", "reconcile/internal/hosted", "reconcile/internal/sqlstore", "reconcile/sqlite"}, "a store without transactions knows operations and no service; its ledger is a sqlite store"},
 	{"reconcile/mem", []string{"schema", "reconcile"}, "stores never see each other, CUE, YAML or git"},
 	{"reconcile/sqlite", []string{"schema", "reconcile", "reconcile/internal/sqlstore"}, "stores never see each other, CUE, YAML or git"},
+	{"reconcile/several", []string{"schema", "reconcile", "reconcile/internal/hosted", "reconcile/sqlite"}, "it joins any stores that others open; its ledger and journal are a sqlite store, as those of a store without transactions"},
 	{"reconcile/preview", []string{"schema", "reconcile"}, "the words of a plan are a function of values"},
 	{"reconcile/enforce", []string{"schema", "reconcile"}, "it knows a store by its gate, and a mail server by its HTTP interface"},
 	{"reconcile/postgres", []string{"schema", "reconcile", "reconcile/internal/sqlstore"}, "stores never see each other, CUE, YAML or git"},

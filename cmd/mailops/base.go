@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -116,6 +117,25 @@ func (a *app) request(ctx context.Context, base string) (*request, error) {
 	return r, problems.Err()
 }
 
+// routeRevision is the one whose routes count: where --rev left --base, or --rev.
+func (a *app) routeRevision(ctx context.Context, repo *git.Repository) (git.Revision, error) {
+	r, err := repo.Resolve(ctx, cmp.Or(a.rev, "HEAD"))
+	if err != nil {
+		return r, usage("--rev %s: %w", a.rev, err)
+	}
+	if a.base == "" {
+		return r, nil
+	}
+	from, err := repo.Resolve(ctx, a.base)
+	if err == nil {
+		from, err = repo.MergeBase(ctx, from, r)
+	}
+	if err != nil {
+		return from, usage("--base %s: %w", a.base, err)
+	}
+	return from, nil
+}
+
 // ends finds the two revisions, and their files.
 func (a *app) ends(ctx context.Context, base string, r *request) (err error) {
 	if r.repo, r.inside, err = a.clone(ctx); err != nil {
@@ -198,15 +218,20 @@ func (a *app) readBase(ctx context.Context, r *request, at time.Time) (problems 
 // organizationFile reads the file that says who the organization is, and its time
 // zone.
 func organizationFile(fsys fs.FS) (*schema.Declarations, error) {
+	decls, _, err := organizationProblems(fsys) // what is wrong with it, the whole says
+	return decls, err
+}
+
+// organizationProblems is organizationFile, with what is wrong with it.
+func organizationProblems(fsys fs.FS) (*schema.Declarations, schema.Problems, error) {
 	reader, err := load.NewReader()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if _, err := fs.Stat(fsys, load.Root); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	decls, _, err := reader.Read(fsys, []string{load.Root}) // what is wrong with it, the whole says
-	return decls, err
+	return reader.Read(fsys, []string{load.Root})
 }
 
 // trace reads where the values of what changes come from, and where what is no

@@ -7,6 +7,7 @@ import (
 
 	"mailops/reconcile"
 	"mailops/reconcile/mailserver"
+	"mailops/reconcile/several"
 	"mailops/schema"
 )
 
@@ -24,6 +25,9 @@ func (a *app) diagnoseMail(ctx context.Context, m mailServers) []diagnosis {
 		return nil // told already
 	}
 	defer s.Close()
+	if _, joined := s.(*several.Store); joined {
+		return []diagnosis{{"mail servers", false, "the declarations name several stores", "say with --store which of them the mail servers ask"}}
+	}
 	live, err := reconcile.ReadLive(ctx, s)
 	if err != nil {
 		return nil

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"os/user"
+	"path/filepath"
 	"slices"
 	"strings"
 	"text/tabwriter"
@@ -109,16 +110,24 @@ func scopeText(scope string) string {
 // changes what it remembers, has misspelt the name of one that is not, and must
 // not be answered by an empty one, nor make it.
 func (a *app) openThere(ctx context.Context, how access) (liveStore, string, error) {
-	_, name, err := a.storeName()
+	routes, err := a.routes(ctx)
 	if err != nil {
 		return nil, "", err
 	}
-	if scheme, path, _ := strings.Cut(a.storeURL(), ":"); scheme == "sqlite" {
+	name, err := a.nameOf(routes)
+	if err != nil {
+		return nil, "", err
+	}
+	url := "sqlite:" + filepath.Join(a.dir, homeStore)
+	if len(routes) == 0 {
+		url = a.storeURL()
+	}
+	if scheme, path, _ := strings.Cut(url, ":"); scheme == "sqlite" {
 		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 			return nil, name, fmt.Errorf("%w: there is no %s; the first apply makes it", reconcile.ErrUnreachable, path)
 		}
 	}
-	return a.open(ctx, how)
+	return a.openRouted(ctx, routes, how)
 }
 
 // withPauses opens the store, if it keeps pauses.

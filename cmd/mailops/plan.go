@@ -109,6 +109,7 @@ type planned struct {
 
 // plan makes the plan from the declarations to the live store.
 func (a *app) plan(ctx context.Context, flags planFlags, how access) (*planned, error) {
+	a.base = flags.base
 	if flags.base != "" && a.rev != "" {
 		return a.planRequest(ctx, flags, how)
 	}

@@ -53,8 +53,15 @@ func (r *reading) whole(how access) error {
 			return err
 		}
 	}
-	r.in.Live, err = reconcile.ReadLive(r.ctx, s)
-	return err
+	if r.in.Live, err = reconcile.ReadLive(r.ctx, s); err != nil {
+		return err
+	}
+	if joined, ok := s.(reconcile.Joined); ok {
+		r.in.Aside, r.in.Routes = joined.Aside(), joined.Routes()
+	} else {
+		r.in.Sole = r.app.sole()
+	}
+	return nil
 }
 
 // stop ends a reading whose result nobody needs.

@@ -137,7 +137,7 @@ func (e ruleExample) findings(t *testing.T, w *resolve.Want) []reconcile.Finding
 	case len(args) == 2 && args[0] == "--lacks":
 		in.Lacks = []reconcile.Lack{{Kind: schema.KindUser, Path: args[1], Cannot: reconcile.CannotSet, Value: "true"}}
 	case len(args) == 1 && args[0] == "--base":
-		in.Guarding = &e.before.Organization
+		in.Guarding, in.Routes = &e.before.Organization, e.before.Organization.Stores
 	case len(args) == 2 && args[0] == "--spent":
 		n, err := strconv.Atoi(args[1])
 		if err != nil {

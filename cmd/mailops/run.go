@@ -33,6 +33,7 @@ type app struct {
 	format string        // --format
 	at     string        // --at
 	rev    string        // --rev
+	base   string        // --base of plan and apply
 	commit *git.Revision // that --rev means, once it was read
 	actor  string        // --actor
 }

@@ -11,6 +11,7 @@ import (
 	"mailops/reconcile/mem"
 	"mailops/reconcile/postgres"
 	"mailops/reconcile/sqlite"
+	"mailops/schema"
 )
 
 // defaultStore is where live state is when nobody says otherwise, relative to
@@ -50,7 +51,20 @@ var openers = map[string]opener{
 
 // open opens the live store, and names it as plans do.
 func (a *app) open(ctx context.Context, how access) (liveStore, string, error) {
-	open, name, err := a.storeName()
+	routes, err := a.routes(ctx)
+	if err != nil {
+		return nil, "", err
+	}
+	return a.openRouted(ctx, routes, how)
+}
+
+// openRouted opens the stores of some routes; the one store when there are none.
+func (a *app) openRouted(ctx context.Context, routes []schema.StoreRoute, how access) (liveStore, string, error) {
+	if len(routes) > 0 {
+		s, err := a.openSeveral(ctx, routes, how)
+		return s, severalName(routes), err
+	}
+	open, name, err := a.oneStore()
 	if err != nil {
 		return nil, "", err
 	}
@@ -77,21 +91,43 @@ func keepOut(dir string) {
 	_ = f.Close()
 }
 
-// storeName names the live store as plans do, and says how it is opened.
-func (a *app) storeName() (opener, string, error) {
-	url := a.storeURL()
-	scheme, rest, ok := strings.Cut(url, ":")
-	open := openers[scheme]
-	if service := hosted[scheme]; service != nil {
-		open = func(ctx context.Context, _ string, how access) (liveStore, error) { return service(ctx, a, url, how) }
+// nameOf names the stores of some routes as plans do; the one store when there are none.
+func (a *app) nameOf(routes []schema.StoreRoute) (string, error) {
+	if len(routes) > 0 {
+		return severalName(routes), nil
 	}
-	if !ok || open == nil || (rest == "" && scheme != "mem") {
+	_, name, err := a.oneStore()
+	return name, err
+}
+
+// oneStore names the store that --store says, and says how it is opened.
+func (a *app) oneStore() (opener, string, error) {
+	url := a.storeURL()
+	open, rest := a.openerOf(url)
+	if open == nil || rest == "" && url != "mem:" {
 		return nil, "", usage("--store %s: want sqlite:PATH, postgres://USER:PASSWORD@HOST/DATABASE, zohomail://ORGID?region=eu, emailarray:// or mem:", postgres.Label(url))
 	}
-	if strings.HasPrefix(scheme, "postgres") {
-		url = postgres.Label(url)
+	return open, label(url), nil
+}
+
+// openerOf is what opens the store of a URL, and what it is given; nil is nothing.
+func (a *app) openerOf(url string) (opener, string) {
+	scheme, rest, ok := strings.Cut(url, ":")
+	if !ok {
+		return nil, ""
 	}
-	return open, url, nil
+	if service := hosted[scheme]; service != nil {
+		return func(ctx context.Context, _ string, how access) (liveStore, error) { return service(ctx, a, url, how) }, rest
+	}
+	return openers[scheme], rest
+}
+
+// label is a URL without credentials.
+func label(url string) string {
+	if strings.HasPrefix(url, "postgres") {
+		return postgres.Label(url)
+	}
+	return url
 }
 
 // storeURL is where live state is.
@@ -109,6 +145,9 @@ var gates = map[string]func(ctx context.Context, rest string) (reconcile.Gate, e
 
 // openGate opens the live store as a mail server does.
 func (a *app) openGate(ctx context.Context) (reconcile.Gate, error) {
+	if routes, err := a.routes(ctx); err != nil || len(routes) > 0 {
+		return nil, cmp.Or(err, usage("the declarations name several stores: say with --store which of them the mail server reads"))
+	}
 	url := a.storeURL()
 	scheme, rest, _ := strings.Cut(url, ":")
 	open := gates[scheme]

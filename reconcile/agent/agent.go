@@ -87,7 +87,8 @@ type Store interface {
 type Options struct {
 	Source Source
 	Open   func(ctx context.Context) (Store, error) // the live store; asked again while it cannot be opened
-	Name   string                                   // of the store, without credentials
+	Name   string                                   // of the store, without credentials; Where says another
+	Where  Where                                    // nil: the store does not depend on the declarations
 	Holder string                                   // who this agent is, among those of the store
 	Env    map[string]string                        // that passwords may be in
 
@@ -114,6 +115,10 @@ type Observer interface {
 	// status's Publication says.
 	Published(s *Status)
 }
+
+// Where reads in the files of a revision where the live state is: what Open opens from
+// then on, and its name. Another name is another store.
+type Where func(files fs.FS) (name string, err error)
 
 // The times that nobody chooses.
 const (

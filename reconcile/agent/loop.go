@@ -17,6 +17,7 @@ import (
 type loop struct {
 	*Agent
 	store   Store
+	at      string // what Where said last
 	holder  string // as the store knows this agent
 	lease   reconcile.Lease
 	hand    hand

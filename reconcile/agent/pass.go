@@ -27,13 +27,25 @@ type pass struct {
 // look makes the store as it should be, as far as that can be known. The error
 // is what kept it from doing everything; what could be done was done.
 func (p *pass) look(ctx context.Context) error {
+	if err := p.place(ctx); err != nil {
+		return err
+	}
 	if err := p.lead(ctx); err != nil {
 		return err
+	}
+	head, sourceErr := p.head(ctx)
+	if sourceErr == nil && p.Where != nil {
+		moved, err := p.moved(ctx, head)
+		if err == nil && moved {
+			err = p.lead(ctx)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	if p.hand.tracker == nil {
 		p.hand.tracker = &track.Tracker{Env: p.Env}
 	}
-	head, sourceErr := p.head(ctx)
 	p.report.Source = sourceErr
 	if err := p.recover(ctx, sourceErr); err != nil {
 		return errors.Join(sourceErr, err)

@@ -19,7 +19,7 @@ func (p *pass) settle(ctx context.Context) error {
 		return nil
 	}
 	p.report.Looked = true
-	if f := reconcile.Shrunk(h.live.State, h.runs, cmpOr(h.newest, h.force).want.Organization.Guards); f != nil {
+	if f := reconcile.Shrunk(h.live.State, aside(p.store), h.runs, cmpOr(h.newest, h.force).want.Organization.Guards); f != nil {
 		p.report.Findings = []reconcile.Finding{*f}
 		p.refuse([]reconcile.Finding{*f})
 		h.seen = false // look at all of it again
@@ -64,6 +64,7 @@ func (p *pass) refuse(findings []reconcile.Finding) {
 type outcome struct {
 	*commit
 	plan    *reconcile.Plan
+	base    schema.State // what was asked for before, as far as it lies where it lay
 	settled schema.State
 	held    []reconcile.Held
 	secrets schema.Secrets
@@ -79,16 +80,27 @@ func lacks(s Store) []reconcile.Lack {
 	return nil
 }
 
+// aside is what lies in one of several stores and is another one's.
+func aside(s Store) []reconcile.Aside {
+	if joined, ok := s.(reconcile.Joined); ok {
+		return joined.Aside()
+	}
+	return nil
+}
+
 // plan plans for a commit. What a rule refuses of single resources holds those
 // back, and nothing else.
 func (p *pass) plan(ctx context.Context, c *commit) (outcome, error) {
 	h, org := &p.hand, c.want.Organization
 	now := time.Now()
-	terms := reconcile.Terms{At: now, Base: h.base, Drift: org.Drift, Pauses: h.pauses, Fought: h.fought(org.Drift.Fights, now), Refused: make(map[schema.Key]string)}
+	out := outcome{commit: c, base: h.base}
+	if h.force != nil {
+		out.base = reconcile.Staying(h.base, h.force.want.Organization.Stores, org.Stores)
+	}
+	terms := reconcile.Terms{At: now, Base: out.base, Drift: org.Drift, Pauses: h.pauses, Fought: h.fought(org.Drift.Fights, now), Refused: make(map[schema.Key]string)}
 	if !h.window.Open {
 		terms.Closed = &reconcile.Closed{Until: h.window.Until, Reason: h.window.Reason, Urgent: org.Changes.Urgent}
 	}
-	out := outcome{commit: c}
 	var want schema.State
 	want, out.unmet = reconcile.Attainable(c.want.State, h.live.State, org.Unmanaged, lacks(p.store))
 	for {
@@ -112,7 +124,7 @@ func (p *pass) plan(ctx context.Context, c *commit) (outcome, error) {
 // planSettled makes the plan to a settled want, with where its values come from.
 func (p *pass) planSettled(ctx context.Context, out *outcome, now time.Time) error {
 	h := &p.hand
-	in := reconcile.Input{Live: h.live, Want: out.settled, WantDigest: out.want.Digest(), Base: h.base, Organization: out.want.Organization,
+	in := reconcile.Input{Live: h.live, Want: out.settled, WantDigest: out.want.Digest(), Base: out.base, Organization: out.want.Organization,
 		At: now, Revision: out.ID, Store: p.Name, Runs: h.runs}
 	if h.force != nil && h.force.ID != out.ID {
 		in.Guarding = &h.force.want.Organization
@@ -121,6 +133,7 @@ func (p *pass) planSettled(ctx context.Context, out *outcome, now time.Time) err
 		in.Recorded = recorder.Recorded()
 	}
 	in.Lacks, in.Notes = lacks(p.store), reconcile.Unfit(reconcile.Told(out.unmet, out.want.State, out.want.Organization))
+	in.Aside, in.Routes = aside(p.store), out.want.Organization.Stores
 	changes := reconcile.Diff(h.live.State, out.settled)
 	if len(changes) > 0 {
 		keys := make([]schema.Key, len(changes))

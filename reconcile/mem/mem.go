@@ -10,7 +10,6 @@ import (
 	"iter"
 	"maps"
 	"slices"
-	"strings"
 	"sync"
 
 	"mailops/reconcile"
@@ -99,6 +98,19 @@ func (s *Store) snapshot(ctx context.Context) ([]reconcile.Row, error) {
 	return rows, nil
 }
 
+// Try says what an Apply of the batch would say now, and writes nothing.
+func (s *Store) Try(ctx context.Context, b reconcile.Batch) error {
+	defer s.mu.Unlock()
+	if err := s.enter(ctx); err != nil {
+		return err
+	}
+	if err := s.fence(b.Epoch); err != nil {
+		return fmt.Errorf("apply: %w", err)
+	}
+	_, err := s.check(b)
+	return err
+}
+
 // Apply implements reconcile.Store.
 func (s *Store) Apply(ctx context.Context, b reconcile.Batch) (int64, error) {
 	defer s.mu.Unlock()
@@ -123,60 +135,11 @@ func (s *Store) Apply(ctx context.Context, b reconcile.Batch) (int64, error) {
 
 // check returns the rows that the batch leaves, or why it cannot be applied.
 func (s *Store) check(b reconcile.Batch) (map[schema.Key]schema.Resource, error) {
-	next, seen := maps.Clone(s.rows), make(map[schema.Key]bool)
-	for _, c := range b.Changes {
-		if err := checkKey(c.Key); err != nil {
-			return nil, err
-		}
-		if seen[c.Key] {
-			return nil, fmt.Errorf("the batch changes %s twice", c.Key)
-		}
-		seen[c.Key] = true
-		after, err := s.after(c)
-		if err != nil {
-			return nil, err
-		}
-		next[c.Key] = after
-		if after == nil {
-			delete(next, c.Key)
-		}
-	}
-	if conflicts := s.conflicts(b.Changes, next); len(conflicts) > 0 {
-		return nil, &reconcile.ConflictError{Conflicts: conflicts}
-	}
-	return next, s.secrets(b)
-}
-
-// after is the row that a change leaves. That of an update of a row that is
-// gone does not matter: it is a conflict.
-func (s *Store) after(c reconcile.Change) (schema.Resource, error) {
-	before := s.rows[c.Key]
-	if c.Op == reconcile.OpUpdate && before == nil {
-		return nil, nil
-	}
-	after, err := c.Apply(before)
-	if err != nil || after == nil {
+	next, err := reconcile.Carry(s.rows, b.Changes)
+	if err != nil {
 		return nil, err
 	}
-	schema.Normalize(after)
-	for _, f := range c.Fields {
-		if strings.Contains(string(f.After), `\u0000`) {
-			return nil, fmt.Errorf("%s of %s holds a NUL character", f.Path, c.Key)
-		}
-	}
-	return after, nil
-}
-
-// checkKey refuses the names that an address cannot have.
-func checkKey(key schema.Key) error {
-	local, domain, found := "", key.Name, false
-	if key.Kind != schema.KindDomain {
-		local, domain, found = key.Address().Local(), key.Address().Domain(), true
-	}
-	if found != strings.Contains(key.Name, "@") || domain == "" || strings.Contains(local+domain, "\x00") {
-		return fmt.Errorf("%q cannot be the name of a %s", key.Name, key.Kind)
-	}
-	return nil
+	return next, s.secrets(b)
 }
 
 // observe moves and resets what users own, as the batch asks.

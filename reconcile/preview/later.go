@@ -119,6 +119,20 @@ func (v *View) loosens() string {
 	return " It loosens what guards the changes after it, in " + many(n, "point", "points") + "."
 }
 
+// moves says how many addresses go to another store, with no change that shows it.
+func (v *View) moves() string {
+	n := 0
+	for _, f := range v.Findings {
+		if f.Rule == "store-moved" && f.Severity == reconcile.Warning {
+			n += len(f.Keys)
+		}
+	}
+	if n == 0 {
+		return ""
+	}
+	return " It moves " + many(n, "address", "addresses") + " to another store, without the mail."
+}
+
 // byItself says how much changes by itself, and how much does not any more.
 func (v *View) byItself() string {
 	soon, far, off := 0, v.LaterMore, 0

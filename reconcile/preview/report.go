@@ -187,9 +187,9 @@ func (v *View) headline(r *report) string {
 	if len(v.Changes) == 0 {
 		switch {
 		case len(v.Later) > 0:
-			return v.nothingNow() + v.keeps() + v.loosens()
-		case v.keeps()+v.loosens() != "":
-			return "This changes nothing now." + v.keeps() + v.loosens()
+			return v.nothingNow() + v.keeps() + v.loosens() + v.moves()
+		case v.keeps()+v.loosens()+v.moves() != "":
+			return "This changes nothing now." + v.keeps() + v.loosens() + v.moves()
 		case v.Base != "":
 			return "This changes nothing."
 		}
@@ -198,7 +198,7 @@ func (v *View) headline(r *report) string {
 	if len(r.Refusals) > 0 {
 		return "Refused. It would " + and(r.acts("add", "change", "delete")) + "."
 	}
-	return "This " + and(r.acts("adds", "changes", "deletes")) + "." + v.byItself() + v.keeps() + v.loosens()
+	return "This " + and(r.acts("adds", "changes", "deletes")) + "." + v.byItself() + v.keeps() + v.loosens() + v.moves()
 }
 
 // KeptByHand is how many things are asked for that somebody made by hand.

@@ -54,7 +54,7 @@ func Walk(t *testing.T, s reconcile.Store, seed uint64, size, steps int) {
 // both applies changes to the store and to the reference, and compares.
 func (h *harness) both(model *harness, changes []reconcile.Change, secrets schema.Secrets) {
 	h.Helper()
-	if h.lacks != nil {
+	if !h.holdsAll() {
 		h.alone(changes, secrets)
 		return
 	}

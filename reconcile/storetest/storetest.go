@@ -22,7 +22,7 @@ func Run(t *testing.T, open func(t *testing.T) reconcile.Store) {
 	for _, test := range []struct {
 		name string
 		run  func(*harness)
-		of   kind
+		of   func(*harness) bool
 	}{
 		{"empty", testEmpty, every},
 		{"walk", testWalk, every},
@@ -31,14 +31,14 @@ func Run(t *testing.T, open func(t *testing.T) reconcile.Store) {
 		{"domains", testDomains, every},
 		{"address changes its kind", testSwap, every},
 		{"unfit batches", testUnfit, every},
-		{"hostile values", testHostile, whole},
+		{"hostile values", testHostile, (*harness).holdsAll},
 		{"hostile names", testHostileNames, every},
 		{"undo", testUndo, every},
 		{"ledger", testLedger, every},
 		{"history", testHistory, every},
-		{"secrets", testSecrets, whole},
-		{"rename", testRename, whole},
-		{"a mailbox is not lost", testNoRename, piecemeal},
+		{"secrets", testSecrets, (*harness).holdsAll},
+		{"rename", testRename, (*harness).renames},
+		{"a mailbox is not lost", testNoRename, (*harness).renamesNobody},
 		{"observed", testObserved, every},
 		{"backup state", testBackupState, every},
 		{"grants", testGrants, every},
@@ -48,33 +48,50 @@ func Run(t *testing.T, open func(t *testing.T) reconcile.Store) {
 		{"lead", testLead, every},
 		{"look", testLook, every},
 		{"own work", testOwnWork, every},
-		{"cancellation", testCancellation, whole},
-		{"cut off", testCutOff, piecemeal},
+		{"cancellation", testCancellation, (*harness).atomic},
+		{"cut off", testCutOff, (*harness).goesOn},
 		{"one of many wins", testRace, every},
-		{"a read is a snapshot", testSnapshot, whole},
-		{"reads beside applies", testReaders, whole},
+		{"a read is a snapshot", testSnapshot, (*harness).atomic},
+		{"reads beside applies", testReaders, (*harness).atomic},
 		{"close", testClose, every},
 		{"random walk", testRandom, every},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			s := open(t)
 			h := &harness{T: t, s: s, powers: powersOf(s)}
-			if test.of == every || (test.of == piecemeal) == (h.piecemeal != nil) {
+			if test.of(h) {
 				test.run(h)
 			}
 		})
 	}
 }
 
-// A kind of store is what a test is about: stores with transactions, and those that
-// have none, of which less can be demanded.
-type kind int
+// Which stores a test is about follows from what they say of themselves. Of one that
+// goes half-way (reconcile.Piecemeal) nothing of this can be demanded: that an apply
+// is whole or not at all when it is broken off, and that a read is of one moment.
 
-const (
-	every kind = iota
-	whole
-	piecemeal
-)
+func every(*harness) bool { return true }
+
+// atomic stores apply whole or not at all, and read what was there at one moment.
+func (h *harness) atomic() bool { return h.piecemeal == nil }
+
+// goesOn are those that do not, and can go on where they were cut off.
+func (h *harness) goesOn() bool { return h.piecemeal != nil }
+
+// holdsAll are stores that can hold every value of every field.
+func (h *harness) holdsAll() bool {
+	return !slices.ContainsFunc(h.lacks, func(l reconcile.Lack) bool { return l.Cannot != reconcile.CannotLeave })
+}
+
+// renames are stores that can give a mailbox another address.
+func (h *harness) renames() bool { return !h.renamesNobody() }
+
+// renamesNobody are those that cannot.
+func (h *harness) renamesNobody() bool {
+	return slices.ContainsFunc(h.lacks, func(l reconcile.Lack) bool {
+		return l.Path == reconcile.PathRename && l.Cannot != reconcile.CannotLeave
+	})
+}
 
 // An Observer lets a test do what users do to their own settings.
 type Observer interface {

@@ -140,7 +140,7 @@ func (x *index) values(d *schema.Declaration) schema.Problems {
 		}
 	})
 	if d.Kind == schema.KindOrganization {
-		problems = append(problems, shut(d)...)
+		problems = append(append(problems, shut(d)...), routes(d)...)
 	}
 	return problems
 }

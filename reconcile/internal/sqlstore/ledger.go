@@ -12,16 +12,35 @@ import (
 
 // record writes the run, and the hashes that it has replaced.
 func (a *apply) record(token string) (int64, error) {
-	counts, err := one(a, "SELECT (SELECT COALESCE(MAX(id), 0) FROM mailops_run), (SELECT count(*) FROM mailuser)")
+	users, err := number(a, "SELECT count(*) FROM mailuser")
 	if err != nil {
 		return 0, err
 	}
-	id, users := counts[0].(int64)+1, counts[1].(int64)
-	b, sum := a.batch, reconcile.Summarize(a.batch.Changes)
-	ledger := make(pile)
-	err = ledger.add("mailops_run", b.At.UTC().Format(time.RFC3339Nano), b.Actor, b.Revision, b.Plan, b.Undoes, users,
+	run := a.batch.Run
+	run.LiveUsers = int(users)
+	return a.writeRun(&run, token)
+}
+
+// Record writes a run whose rows are kept elsewhere; after are those that its changes
+// left.
+func Record(c Conn, run reconcile.Run, after map[schema.Key]schema.Resource) (int64, error) {
+	a := apply{Conn: c, steps: make([]step, len(run.Changes))}
+	for i := range run.Changes {
+		a.steps[i] = step{change: &run.Changes[i], after: after[run.Changes[i].Key]}
+	}
+	return a.writeRun(&run, "")
+}
+
+// writeRun writes a run with its steps.
+func (a *apply) writeRun(run *reconcile.Run, token string) (int64, error) {
+	last, err := number(a, "SELECT COALESCE(MAX(id), 0) FROM mailops_run")
+	if err != nil {
+		return 0, err
+	}
+	id, sum, ledger := last+1, reconcile.Summarize(run.Changes), make(pile)
+	err = ledger.add("mailops_run", run.At.UTC().Format(time.RFC3339Nano), run.Actor, run.Revision, run.Plan, run.Undoes, int64(run.LiveUsers),
 		int64(sum.Create), int64(sum.Update), int64(sum.Delete), token,
-		int64(b.Counts.Deletes), int64(b.Counts.Lockouts), int64(b.Counts.Updates), int64(b.Counts.Drift), b.Whole, id)
+		int64(run.Counts.Deletes), int64(run.Counts.Lockouts), int64(run.Counts.Updates), int64(run.Counts.Drift), run.Whole, id)
 	if err != nil {
 		return 0, fmt.Errorf("record the run: %w", err)
 	}
