@@ -149,6 +149,12 @@ func (m *merging) row(is, was schema.Resource) schema.Resource {
 	return out
 }
 
+// late reports whether a row shows of a field what was there before a change.
+func (m *merging) late(f schema.Field, c *reconcile.FieldChange, is, asked schema.Resource) bool {
+	before := schema.Clone(asked)
+	return f.Set(before, c.Before) == nil && f.Equal(is, m.service.Shown(before))
+}
+
 // alike are the fields of which a row that was read says nothing against its being
 // the one that was asked for.
 func (m *merging) alike(is, asked schema.Resource) map[string]bool {
@@ -159,7 +165,7 @@ func (m *merging) alike(is, asked schema.Resource) map[string]bool {
 		same := f.Equal(is, shown) || slices.Contains(m.Unseen[key], f.Path)
 		if !same && recent != nil {
 			c := recent.Field(f.Path)
-			same = c != nil && recent.Op == reconcile.OpUpdate && c.Before == f.Get(is)
+			same = c != nil && recent.Op == reconcile.OpUpdate && m.late(f, c, is, asked)
 		}
 		if same {
 			out[f.Path] = true
