@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"mailops/reconcile"
 	"mailops/reconcile/simhttp"
@@ -69,9 +70,10 @@ func sorts() []sort {
 func TestCost(t *testing.T) {
 	both(t, func(t *testing.T, kind string) {
 		var out strings.Builder
+		w := begin(t, kind)
+		s := w.here(t)
+		begun := live(t, s)
 		for _, c := range sorts() {
-			w := begin(t, kind)
-			s := w.store(t)
 			is := live(t, s)
 			run := plan(s, is, c.becomes(t, is))
 			cost, err := s.Cost(is, run.Changes)
@@ -87,6 +89,11 @@ func TestCost(t *testing.T) {
 			if err != nil || sent != cost.Requests {
 				t.Errorf("%s: %d requests were said, %d were sent: %v", c.name, cost.Requests, sent, err)
 			}
+			w.move(time.Hour)
+			if _, err := s.Apply(t.Context(), reconcile.Batch{Run: plan(s, live(t, s), begun)}); err != nil {
+				t.Fatal(err)
+			}
+			w.move(time.Hour)
 		}
 		t.Logf("\n%s", out.String())
 	})

@@ -49,7 +49,7 @@ func TestAnywhere(t *testing.T) {
 // persist applies, and goes on or plans anew as a person would.
 func (w *world) persist(t *testing.T, e ending, run reconcile.Run) {
 	t.Helper()
-	s := w.store(t)
+	s := w.here(t)
 	_, err := s.Apply(t.Context(), reconcile.Batch{Run: run})
 	for range 3 {
 		if err == nil {
@@ -68,9 +68,6 @@ func (w *world) persist(t *testing.T, e ending, run reconcile.Run) {
 		}
 	}
 	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -117,7 +114,7 @@ func writes(log []simhttp.Entry) (out []simhttp.Entry) {
 func opened(t *testing.T, kind string, quirks ...string) (w *world, s *piecemeal.Store, run reconcile.Run, want schema.State) {
 	t.Helper()
 	w = begin(t, kind, quirks...)
-	s = w.store(t)
+	s = w.here(t)
 	is := live(t, s)
 	want = wanted(t, is)
 	return w, s, plan(s, is, want), want

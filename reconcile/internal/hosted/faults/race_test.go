@@ -4,4 +4,4 @@ package faults
 
 // stride leaves out most of the places where a process is killed: processes that are
 // watched for races begin slowly.
-const stride = 12
+const stride = 40

@@ -40,6 +40,7 @@ type world struct {
 	simulator
 	site
 	gate *gate
+	kept *piecemeal.Store
 }
 
 // kinds are the services.
@@ -82,6 +83,15 @@ func (w *world) store(t *testing.T) *piecemeal.Store {
 	}
 	t.Cleanup(func() { _ = store.Close() })
 	return store
+}
+
+// here is the store of this process, which stays: to open one takes long.
+func (w *world) here(t *testing.T) *piecemeal.Store {
+	t.Helper()
+	if w.kept == nil {
+		w.kept = w.store(t)
+	}
+	return w.kept
 }
 
 // serve serves a host of the service through the gate.
