@@ -21,7 +21,7 @@ demo-zoho: build ## an organization on a simulated Zoho Mail
 test: packages lint ## all tests, with the race detector
 	go test -race -timeout 20m ./...
 	go test ./schema/load # whole hostile texts: the race detector's memory would hide their own
-	go test ./reconcile/zohomail ./reconcile/emailarray ./reconcile/internal/hosted/piecemeal # the suite of all stores: ten times as slow under the race detector
+	go test ./reconcile/zohomail ./reconcile/emailarray ./reconcile/internal/hosted/... # the suite of all stores: ten times as slow under the race detector
 	go test ./cmd/mailops -run TestPreviews # all of them, in every format: ten times as slow under the race detector
 
 check: test golden ## what CI runs, and that golden files are up to date
