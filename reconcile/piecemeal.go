@@ -33,6 +33,24 @@ type Licensed interface {
 	Licences(ctx context.Context) (schema.Licences, error)
 }
 
+// A Passwords is a store that takes passwords as they are, and shows no hashes: what
+// declarations say of them it cannot hold. Users of such a store begin with a
+// password that nobody knows.
+type Passwords interface {
+	// SetPassword gives a live user another password, at once; who is signed in is
+	// signed out, where the service does that. It is in the store's journal, without
+	// the password. A user who is not there is an error that wraps ErrNoUser.
+	SetPassword(ctx context.Context, p NewPassword) error
+}
+
+// A NewPassword is what a user shall sign in with.
+type NewPassword struct {
+	User  schema.Address
+	Text  string // secret
+	Once  bool   // it is good for one sign-in, at which the user chooses another
+	Actor string // who asks
+}
+
 // A Cost is what an apply costs where requests are counted.
 type Cost struct {
 	Requests int           `json:"requests"`

@@ -119,6 +119,12 @@ var (
 	ErrConflict = errors.New("the live store has moved")
 	// ErrNoRun: the ledger has no run of that id.
 	ErrNoRun = errors.New("no such run")
+	// ErrNoUser: the live store has no such user.
+	ErrNoUser = errors.New("there is no such user in the live store")
+	// ErrHashes: the store takes hashes of passwords, and these are declared.
+	ErrHashes = errors.New("it takes the hashes of passwords, which are declared")
+	// ErrNotOnce: the store cannot demand of a user to choose another password.
+	ErrNotOnce = errors.New("nothing makes a user choose another password there")
 	// ErrUnreachable: the store cannot be opened, read or written at all.
 	ErrUnreachable = errors.New("store unreachable")
 	// ErrBusy: another apply holds the store.

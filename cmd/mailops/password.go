@@ -23,18 +23,30 @@ import (
 )
 
 func (a *app) passwordCommand() *cobra.Command {
-	return verb("password ADDRESS", "Ask for a password and write its hash into the YAML",
-		"password asks for a user's new password, hashes it (argon2id), and writes the hash\ninto the user's declaration in place. Without a terminal it reads one line from\nstandard input. The password itself is never stored, shown or logged.",
+	var r reset
+	cmd := verb("password [flags] ADDRESS", "Ask for a password and write its hash into the YAML",
+		"password asks for a user's new password, hashes it (argon2id), and writes the hash\ninto the user's declaration in place. Without a terminal it reads one line from\nstandard input. The password itself is never stored, shown or logged.\n\n"+
+			"A hosted service takes no hashes. There --reset sets the password at the service at\nonce: this is how whoever gets a new mailbox gets into it.",
 		cobra.ExactArgs(1), func(cmd *cobra.Command, args []string) error {
-			return a.password(cmd.Context(), args[0])
+			address, err := load.FoldAddress(args[0])
+			switch {
+			case err != nil:
+				return usage("%s: %w", args[0], err)
+			case r.now:
+				r.must = cmd.Flags().Changed("once")
+				return a.resetPassword(cmd.Context(), address, r)
+			case r.generate || cmd.Flags().Changed("once"):
+				return usage("--generate and --once go with --reset")
+			}
+			return a.password(cmd.Context(), address)
 		})
+	cmd.Flags().BoolVar(&r.now, "reset", false, "set it in the live store, at once, and leave the YAML alone")
+	cmd.Flags().BoolVar(&r.generate, "generate", false, "make the password up, and print it")
+	cmd.Flags().BoolVar(&r.once, "once", true, "it holds for one sign-in, where the service can demand that")
+	return cmd
 }
 
-func (a *app) password(ctx context.Context, user string) error {
-	address, err := load.FoldAddress(user)
-	if err != nil {
-		return usage("%s: %w", user, err)
-	}
+func (a *app) password(ctx context.Context, address schema.Address) error {
 	decls, _, err := a.declarations(ctx) // problems elsewhere do not keep anybody from a new password
 	if err != nil {
 		return err

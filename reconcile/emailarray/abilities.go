@@ -47,6 +47,6 @@ func userTable() hosted.Table {
 		{Path: "travelMode", Can: hosted.Neither, Why: panelOnly, From: "§4.1, §4.3"},
 		{Path: "mailAddOn", Can: hosted.Neither, Why: "the add-on is another service's", From: "§3"},
 		{Path: "lock", Can: hosted.Neither, Why: "the add-on is another service's", From: "§3"},
-		{Path: "password", Can: hosted.Neither, Why: "a password is set as plain text and never shown, and declarations have hashes", From: "§4.3"},
+		{Path: "password", Can: hosted.Neither, Why: "a password is set as plain text and never shown, and declarations have hashes: mailops password --reset sets one", From: "§4.3"},
 	}
 }

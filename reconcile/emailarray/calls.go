@@ -74,6 +74,17 @@ func UpdateUser(u *schema.User) hosted.Call {
 		text("editquota", gigabytes(u.Quota)))...)
 }
 
+// newPassword is the parameter of updateUser that sets one.
+const newPassword = "editpassword"
+
+// SetPassword gives a user another password, which the secret of that name is, and
+// says the rest as it is: see [UpdateUser].
+func SetPassword(u *schema.User, secret string) hosted.Call {
+	call := UpdateUser(u)
+	call.Body = append(call.Body, hosted.Hidden(newPassword, secret))
+	return call
+}
+
 // RemoveUser removes a mailbox with all that is in it, at once and for good (§4.1).
 func RemoveUser(a schema.Address) hosted.Call {
 	return act("removeUser", named("username", "domain", a)...)

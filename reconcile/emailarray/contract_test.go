@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"mailops/reconcile/emailarray"
+	"mailops/reconcile/internal/hosted"
 	"mailops/schema"
 )
 
@@ -126,6 +128,10 @@ func (s *scene) everything(t *testing.T) {
 	}
 	for _, step := range story(t) {
 		s.apply(t, step.before, step.after)
+	}
+	ada := &schema.User{Address: "ada@acme.example", Name: "Ada Abdi", Settings: schema.Settings{AccountType: "enhanced", Quota: 5e9}}
+	if a := s.Client.Do(t.Context(), emailarray.SetPassword(ada, "new"), hosted.Secrets{"new": "Correct-Horse-9"}); a.Outcome != hosted.Done {
+		t.Errorf("set a password: %+v", a)
 	}
 	keys := []schema.Key{{Kind: schema.KindUser, Name: "ada@acme.example"}} // read one by one, of three pages
 	s.options.PageSize = 1

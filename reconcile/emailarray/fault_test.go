@@ -69,7 +69,7 @@ func TestFaults(t *testing.T) {
 			}
 		}
 		since := len(s.Log())
-		a := s.Do(t.Context(), emailarray.EnableUser(bob))
+		a := s.Do(t.Context(), emailarray.EnableUser(bob), nil)
 		log := s.Log()[since:]
 		sent := 0
 		for _, e := range log {
@@ -146,14 +146,14 @@ func TestHosts(t *testing.T) {
 	if got := show(s.read(t)); got != peopleShown {
 		t.Errorf("got\n%s", got)
 	}
-	if a := s.Do(t.Context(), emailarray.EnableUser("bob@acme.example")); a.Outcome != hosted.Done {
+	if a := s.Do(t.Context(), emailarray.EnableUser("bob@acme.example"), nil); a.Outcome != hosted.Done {
 		t.Errorf("got %+v", a)
 	}
 	s = start(t, people, func(o *emailarray.Options) { o.Fallback = nobody })
 	if got := show(s.read(t)); got != peopleShown {
 		t.Errorf("got\n%s", got)
 	}
-	if a := s.Do(t.Context(), emailarray.AddForward("bob@acme.example", "ada@acme.example")); a.Outcome != hosted.Failed {
+	if a := s.Do(t.Context(), emailarray.AddForward("bob@acme.example", "ada@acme.example"), nil); a.Outcome != hosted.Failed {
 		t.Errorf("a user's call went to the primary host: %+v", a)
 	}
 	s = start(t, people, func(o *emailarray.Options) { o.Primary, o.Fallback = nobody, nobody })

@@ -9,6 +9,25 @@ import (
 	"mailops/schema"
 )
 
+// TestPassword: a password takes three requests, two of them to look up the user, of
+// whom all else is said with it.
+func TestPassword(t *testing.T) {
+	s := start(t, people, nil)
+	store, err := piecemeal.Open(t.Context(), s.Service, piecemeal.Options{Dir: t.TempDir(), Clock: s.options.Clock, NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = store.Close() })
+	if _, err := s.Figures(t.Context()); err != nil { // there is a token
+		t.Fatal(err)
+	}
+	before := len(s.Log())
+	p := reconcile.NewPassword{User: "ada@acme.example", Text: "Correct-Horse-9"}
+	if err := store.SetPassword(t.Context(), p); err != nil || len(s.Log())-before != 3 || !s.PasswordIs(string(p.User), p.Text) {
+		t.Errorf("%d requests, %v", len(s.Log())-before, err)
+	}
+}
+
 // TestThousandChanges: with a limit on, an apply of a thousand changes with all that
 // is read before and after takes at most 1.05 times as many requests as the least,
 // no lock-out, and as many and as long as was foretold.

@@ -3,6 +3,7 @@ package emailarray
 import (
 	"context"
 	"encoding/json"
+	"slices"
 
 	"mailops/reconcile/internal/hosted"
 	"mailops/schema"
@@ -96,12 +97,21 @@ func (row userRow) as(call hosted.Call) bool {
 	case "enableUser":
 		return known && !disabled
 	case "addUser", "updateUser":
+		if setsPassword(call) {
+			return false
+		}
 		quota, ok := fromMegabytes(string(row.Quota))
 		return ok && gigabytes(quota) == field(call, "editquota", "quota") &&
 			string(row.Name) == field(call, "edituname", "uname") &&
 			string(row.AccountType) == field(call, "editaccount_type", "account_type")
 	}
 	return false
+}
+
+// setsPassword reports whether a call gives a user who is there another password: no
+// read shows that.
+func setsPassword(call hosted.Call) bool {
+	return slices.ContainsFunc(call.Body, func(f hosted.Field) bool { return f.Name == newPassword })
 }
 
 // field is the text of a call's field, of the first of these names that it has.

@@ -196,7 +196,7 @@ func (s *scene) operations(t *testing.T, before, after schema.Resource) []piecem
 func (s *scene) do(t *testing.T, call hosted.Call) (a hosted.Answer) {
 	t.Helper()
 	for range 3 {
-		if a = s.Do(t.Context(), call); a.Outcome != hosted.Unknown {
+		if a = s.Do(t.Context(), call, nil); a.Outcome != hosted.Unknown {
 			return a
 		}
 	}

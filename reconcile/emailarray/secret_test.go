@@ -96,3 +96,41 @@ func TestNewPassword(t *testing.T) {
 		t.Errorf("without the password it is %+v", a)
 	}
 }
+
+// TestSetPassword: no read shows a password, so that what the service says is all
+// that is known; a refusal is none because the rest is as it is.
+func TestSetPassword(t *testing.T) {
+	ada := &schema.User{Address: "ada@acme.example", Name: "Ada Abdi", Settings: schema.Settings{AccountType: "enhanced", Quota: 5e9}}
+	const good, weak = "Correct-Horse-9", "horse"
+	for _, c := range []struct {
+		quirk, password string
+		want            hosted.Outcome
+		set             bool
+		sent            int
+	}{
+		{"", good, hosted.Done, true, 1},
+		{"", weak, hosted.Refused, false, 1},
+		{"refuse,only=write", good, hosted.Refused, false, 1},
+		{"cut,only=write", good, hosted.Unknown, false, 1},
+		{"cut,after,only=write", good, hosted.Unknown, true, 1},
+		{"expire,only=write,nth=1", good, hosted.Done, true, 2},
+	} {
+		s := start(t, people, nil)
+		s.read(t)
+		s.quirk(t, strings.Fields(c.quirk)...)
+		since := len(s.Log())
+		a := s.Client.Do(t.Context(), emailarray.SetPassword(ada, "new"), hosted.Secrets{"new": c.password})
+		sent := 0
+		for _, e := range s.Log()[since:] {
+			if e.Action == "updateUser" {
+				sent++
+			}
+		}
+		if a.Outcome != c.want || sent != c.sent || s.PasswordIs("ada@acme.example", c.password) != c.set {
+			t.Errorf("%q with %s: %+v, sent %d times", c.quirk, c.password, a, sent)
+		}
+		if strings.Contains(a.Text, c.password) {
+			t.Errorf("%q: the password is told: %s", c.quirk, a.Text)
+		}
+	}
+}

@@ -69,7 +69,7 @@ func (c *Client) look(ctx context.Context, call hosted.Call) (held bool, a hoste
 	const first, most = time.Second, 15 * time.Second
 	end := c.options.Clock.Time().Add(c.options.Late)
 	for pause := first; ; pause = min(pause*2, most) {
-		if held, a = c.holds(ctx, call); held || !a.Outcome.OK() {
+		if held, a = c.holds(ctx, call); held || !a.Outcome.OK() || setsPassword(call) {
 			return held, a
 		}
 		left := end.Sub(c.options.Clock.Time())

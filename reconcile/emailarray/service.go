@@ -2,7 +2,6 @@ package emailarray
 
 import (
 	"context"
-	"strings"
 
 	"mailops/reconcile"
 	"mailops/reconcile/internal/hosted"
@@ -31,16 +30,20 @@ func (s Service) Operations(before, after schema.Resource, _ piecemeal.Handles) 
 // for, so that it does not have to be looked up.
 func (s Service) Handle(key schema.Key, _ hosted.Answer) string { return key.Name }
 
+// Password implements [piecemeal.Service]. Nothing documented demands of a user to
+// choose another one.
+func (s Service) Password(live *schema.User, secret string, once bool, _ piecemeal.Handles) (hosted.Call, error) {
+	if once {
+		return hosted.Call{}, reconcile.ErrNotOnce
+	}
+	user := s.options.shownUser(live)
+	return SetPassword(user, secret), s.options.unfit(user)
+}
+
 // Do implements [piecemeal.Service]. Nobody has to know the password of a new
 // mailbox: who gets it is given one of their own.
-func (s Service) Do(ctx context.Context, call hosted.Call) hosted.Answer {
-	secrets := make(hosted.Secrets)
-	for _, name := range call.Named() {
-		if strings.HasPrefix(name, userPassword) {
-			secrets[name] = hosted.NewPassword()
-		}
-	}
-	return s.Client.Do(ctx, call, secrets)
+func (s Service) Do(ctx context.Context, call hosted.Call, secrets hosted.Secrets) hosted.Answer {
+	return s.Client.Do(ctx, call, secrets.WithPasswords(call, userPassword))
 }
 
 // Cost implements [piecemeal.Service]: a request for each call, and two for the

@@ -65,6 +65,7 @@ var (
 	_ reconcile.Witness   = (*Store)(nil)
 	_ reconcile.Watcher   = (*Store)(nil)
 	_ reconcile.Joined    = (*Store)(nil)
+	_ reconcile.Passwords = (*Store)(nil)
 )
 
 // A part is a Part with what it can do beyond reading and applying; nil is not.
@@ -77,6 +78,7 @@ type part struct {
 	leader    reconcile.Leader
 	witness   reconcile.Witness
 	watcher   reconcile.Watcher
+	passwords reconcile.Passwords
 	trier     trier
 	owner     owner
 	checker   checker
@@ -108,6 +110,7 @@ func powersOf(p Part) part {
 	out.leader, _ = p.Store.(reconcile.Leader)
 	out.witness, _ = p.Store.(reconcile.Witness)
 	out.watcher, _ = p.Store.(reconcile.Watcher)
+	out.passwords, _ = p.Store.(reconcile.Passwords)
 	out.trier, _ = p.Store.(trier)
 	out.owner, _ = p.Store.(owner)
 	out.checker, _ = p.Store.(checker)
@@ -164,6 +167,15 @@ func (s *Store) Recorded() []string {
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
+}
+
+// SetPassword implements reconcile.Passwords, where the user is.
+func (s *Store) SetPassword(ctx context.Context, n reconcile.NewPassword) error {
+	p := s.of(schema.Key{Kind: schema.KindUser, Name: string(n.User)})
+	if p.passwords == nil {
+		return p.in(reconcile.ErrHashes)
+	}
+	return p.in(p.passwords.SetPassword(ctx, n))
 }
 
 // SetObserved writes what a user owns, where the user is.

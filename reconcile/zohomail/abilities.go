@@ -49,6 +49,6 @@ func userTable() hosted.Table {
 		{Path: "travelMode", Can: hosted.Neither, Why: "networks are of a role there, never of a user", From: "§1.7"},
 		{Path: "mailAddOn", Can: hosted.Neither, Why: "the add-on is set in its own pages alone", From: "§3"},
 		{Path: "lock", Can: hosted.Neither, Why: "the add-on is locked in its own pages alone", From: "§3"},
-		{Path: "password", Can: hosted.Neither, Why: "a password is set as plain text and never shown, and declarations have hashes", From: "§1.7"},
+		{Path: "password", Can: hosted.Neither, Why: "a password is set as plain text and never shown, and declarations have hashes: mailops password --reset sets one", From: "§1.7"},
 	}
 }

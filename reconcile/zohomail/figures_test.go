@@ -85,6 +85,17 @@ func crowd(t *testing.T, n int, words ...string) *scene {
 	return s
 }
 
+// TestPassword: a password takes two requests, one of them to look up the user.
+func TestPassword(t *testing.T) {
+	s := crowd(t, 3)
+	store := s.store(t, t.TempDir())
+	before := s.requests()
+	p := reconcile.NewPassword{User: "user1@acme.example", Text: "Correct-Horse-9", Once: true}
+	if err := store.SetPassword(t.Context(), p); err != nil || s.requests()-before != 2 || !s.PasswordIs(string(p.User), p.Text) {
+		t.Errorf("%d requests, %v", s.requests()-before, err)
+	}
+}
+
 // TestThousandChanges: with the limit on, an apply of a thousand changes with all that
 // is read before and after takes at most 1.05 times as many requests as the least,
 // no lock-out, and as many and as long as was foretold.

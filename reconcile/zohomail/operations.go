@@ -121,14 +121,3 @@ func (a API) memberOperations(zgid string, before, after []schema.Address) (out 
 	slices.SortStableFunc(out, byWeight)
 	return out
 }
-
-// secretsOfCall makes up the passwords that a call names.
-func secretsOfCall(call hosted.Call) hosted.Secrets {
-	secrets := make(hosted.Secrets)
-	for _, name := range call.Named() {
-		if strings.HasPrefix(name, passwordOf) {
-			secrets[name] = hosted.NewPassword()
-		}
-	}
-	return secrets
-}

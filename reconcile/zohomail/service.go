@@ -31,11 +31,17 @@ func (s Service) Operations(before, after schema.Resource, handles piecemeal.Han
 	return s.API.operations(before, after, handles)
 }
 
+// Password implements [piecemeal.Service].
+func (s Service) Password(live *schema.User, secret string, once bool, handles piecemeal.Handles) (hosted.Call, error) {
+	id, err := idOf(live.Address, handles)
+	return s.API.ResetPassword(id, secret, once), err
+}
+
 // Do implements [piecemeal.Service]. Nobody has to know the password of a new
 // mailbox: it is good for one sign-in, and who gets the mailbox is given another. An
 // error without words can be that it was so already (§1.2).
-func (s Service) Do(ctx context.Context, call hosted.Call) hosted.Answer {
-	answer := s.Client.Do(ctx, call, secretsOfCall(call))
+func (s Service) Do(ctx context.Context, call hosted.Call, secrets hosted.Secrets) hosted.Answer {
+	answer := s.Client.Do(ctx, call, secrets.WithPasswords(call, passwordOf))
 	if answer.Outcome == hosted.Refused && answer.Text == "" {
 		answer.Outcome = hosted.Unknown
 	}

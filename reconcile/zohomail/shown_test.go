@@ -189,7 +189,7 @@ func (s *scene) apply(t *testing.T, handles piecemeal.Handles, before, after sch
 		t.Fatal(err)
 	}
 	for _, o := range operations {
-		answer := service.Do(t.Context(), o.Call)
+		answer := service.Do(t.Context(), o.Call, nil)
 		if answer.Outcome.Stops() {
 			t.Fatalf("%s: %+v", o.Call, answer)
 		}

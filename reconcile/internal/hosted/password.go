@@ -2,12 +2,29 @@ package hosted
 
 import (
 	"crypto/rand"
+	"maps"
 	"math/big"
+	"strings"
 )
 
 // passwordKinds are the kinds of characters that services want one each of, in
 // eight or more. Those that look alike are left out, for who has to read one aloud.
 var passwordKinds = []string{"ABCDEFGHJKLMNPQRSTUVWXYZ", "abcdefghijkmnopqrstuvwxyz", "23456789", "-_.+=!*"}
+
+// WithPasswords are the secrets, and for each other one that a call names with this
+// prefix a new password.
+func (s Secrets) WithPasswords(call Call, prefix string) Secrets {
+	out := maps.Clone(s)
+	if out == nil {
+		out = make(Secrets)
+	}
+	for _, name := range call.Named() {
+		if strings.HasPrefix(name, prefix) && out[name] == "" {
+			out[name] = NewPassword()
+		}
+	}
+	return out
+}
 
 // NewPassword is a password for a new mailbox. Nobody has to know it: who gets the
 // mailbox is given one of their own.

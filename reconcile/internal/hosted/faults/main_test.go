@@ -80,9 +80,9 @@ type mortal struct {
 }
 
 // Do implements [piecemeal.Service].
-func (m *mortal) Do(ctx context.Context, call hosted.Call) hosted.Answer {
+func (m *mortal) Do(ctx context.Context, call hosted.Call, secrets hosted.Secrets) hosted.Answer {
 	m.reaches("before do")
-	answer := m.Service.Do(ctx, call)
+	answer := m.Service.Do(ctx, call, secrets)
 	m.reaches("after do")
 	return answer
 }
@@ -166,10 +166,10 @@ type counting struct {
 }
 
 // Do implements [piecemeal.Service].
-func (c *counting) Do(ctx context.Context, call hosted.Call) hosted.Answer {
+func (c *counting) Do(ctx context.Context, call hosted.Call, secrets hosted.Secrets) hosted.Answer {
 	c.calls["before do"]++
 	c.calls["after do"]++
-	return c.Service.Do(ctx, call)
+	return c.Service.Do(ctx, call, secrets)
 }
 
 // Read implements [piecemeal.Service].

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"mailops/reconcile"
 	"mailops/reconcile/internal/hosted"
@@ -57,18 +58,23 @@ func (j *job) operate(ctx context.Context, t *target, o Operation) error {
 		return err
 	}
 	t.begun = true
-	answer := j.service.Do(ctx, o.Call)
-	line.State, line.Text, line.At = sqlstore.Answered, strings.TrimSpace(string(answer.Outcome)+" "+answer.Text), j.now()
-	if answer.Outcome == hosted.Refused || answer.Outcome.Stops() {
-		line.State = sqlstore.Failed // nothing was done
-	}
-	j.journal = append(j.journal, line)
+	answer := j.service.Do(ctx, o.Call, nil)
+	j.journal = append(j.journal, marked(line, answer, j.now()))
 	errMark := j.book.Mark(ctx, j.journal[len(j.journal)-1:])
 	j.tell(j.service.Cost([]hosted.Call{o.Call}))
 	if err := j.answered(ctx, t, o, answer); err != nil {
 		return err
 	}
 	return errMark
+}
+
+// marked is a line of the journal after the answer.
+func marked(line sqlstore.Operation, answer hosted.Answer, at time.Time) sqlstore.Operation {
+	line.State, line.Text, line.At = sqlstore.Answered, strings.TrimSpace(string(answer.Outcome)+" "+answer.Text), at
+	if answer.Outcome == hosted.Refused || answer.Outcome.Stops() {
+		line.State = sqlstore.Failed // nothing was done
+	}
+	return line
 }
 
 // answered goes by what became of an operation.

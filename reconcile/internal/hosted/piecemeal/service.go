@@ -42,9 +42,15 @@ type Service interface {
 	// handles are for counting: then any will do.
 	Operations(before, after schema.Resource, handles Handles) ([]Operation, error)
 
+	// Password is the call that gives a user who is live another password: the
+	// secret of that name. once is that it has to be changed at the first sign-in.
+	// An error says why that cannot be.
+	Password(live *schema.User, secret string, once bool, handles Handles) (hosted.Call, error)
+
 	// Do sends a call that changes something, once it may be, and says what became
-	// of it. Passwords of new mailboxes it makes up itself, and tells nobody.
-	Do(ctx context.Context, call hosted.Call) hosted.Answer
+	// of it. Passwords of new mailboxes that are not among the secrets it makes up
+	// itself, and tells nobody.
+	Do(ctx context.Context, call hosted.Call, secrets hosted.Secrets) hosted.Answer
 
 	// Handle is what the answer of an operation that created something tells of
 	// how the service names it; "" is nothing: then it is read.

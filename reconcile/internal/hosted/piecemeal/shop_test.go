@@ -31,6 +31,9 @@ type shop struct {
 	stops   int             // requests until the token is revoked; 0 is never
 	lacks   []reconcile.Lack
 	numbers int
+
+	passwords []string // that were set
+	dies      bool     // the process, at the next call
 }
 
 // A moment is what the shop held at a time.
@@ -186,10 +189,23 @@ func (s *shop) operation(name string, r schema.Resource, handles piecemeal.Handl
 	return piecemeal.Operation{Call: hosted.Call{Name: name, Path: r.Key().String(), Query: []hosted.Field{hosted.Value("id", handles[r.Key()])}}}
 }
 
+// Password implements piecemeal.Service.
+func (s *shop) Password(live *schema.User, secret string, once bool, handles piecemeal.Handles) (hosted.Call, error) {
+	if once {
+		return hosted.Call{}, reconcile.ErrNotOnce
+	}
+	call := s.operation("password", live, handles).Call
+	call.Body = []hosted.Field{hosted.Hidden("password", secret)}
+	return call, nil
+}
+
 // Do implements piecemeal.Service.
-func (s *shop) Do(_ context.Context, call hosted.Call) hosted.Answer {
+func (s *shop) Do(_ context.Context, call hosted.Call, secrets hosted.Secrets) hosted.Answer {
 	defer s.mu.Unlock()
 	s.mu.Lock()
+	if s.dies {
+		panic("the process dies")
+	}
 	s.asked++
 	s.at = s.at.Add(2 * time.Second)
 	if s.stops > 0 && s.asked >= s.stops {
@@ -207,6 +223,9 @@ func (s *shop) Do(_ context.Context, call hosted.Call) hosted.Answer {
 		}
 	}
 	answer := s.carryOut(call, line)
+	for _, name := range call.Named() {
+		s.passwords = append(s.passwords, call.Path+" "+secrets[name])
+	}
 	if cut {
 		return hosted.Answer{Outcome: hosted.Unknown, Text: "the answer breaks off"}
 	}
@@ -233,6 +252,8 @@ func (s *shop) carryOut(call hosted.Call, line string) hosted.Answer {
 		next.handles[key] = fmt.Sprint(s.numbers)
 	case is == nil || id != next.handles[key]:
 		return hosted.Answer{Outcome: hosted.Refused, Status: 404, Text: "no such thing"}
+	case call.Name == "password":
+		return hosted.Answer{Outcome: hosted.Done, Status: 200}
 	case call.Name == "delete":
 		delete(next.handles, key)
 	default:

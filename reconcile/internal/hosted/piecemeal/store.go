@@ -55,6 +55,7 @@ var (
 	_ reconcile.Limited   = (*Store)(nil)
 	_ reconcile.Piecemeal = (*Store)(nil)
 	_ reconcile.Licensed  = (*Store)(nil)
+	_ reconcile.Passwords = (*Store)(nil)
 	_ reconcile.Witness   = (*Store)(nil)
 	_ reconcile.Watcher   = (*Store)(nil)
 )
@@ -147,7 +148,7 @@ func (s *Store) Watch(ctx context.Context) iter.Seq[reconcile.Notice] {
 // CutOff implements reconcile.Piecemeal.
 func (s *Store) CutOff(ctx context.Context) (*reconcile.Run, error) {
 	begun, err := s.mirror.Unfinished(ctx)
-	if err != nil || begun == nil {
+	if err != nil || begun == nil || begun.Run.Plan == passwordPlan {
 		return nil, err
 	}
 	return &begun.Run, nil
@@ -160,7 +161,7 @@ func (s *Store) now() time.Time { return s.options.Clock.Time().UTC().Round(0) }
 func (s *Store) lockFile() string { return filepath.Join(s.options.Dir, "apply.lock") }
 
 // alone runs f while no other apply runs on this store, of this process or another.
-func (s *Store) alone(ctx context.Context, f func() error) error {
+func (s *Store) alone(ctx context.Context, f func() error) (err error) {
 	switch {
 	case s.closed.Load():
 		return errClosed
@@ -176,5 +177,6 @@ func (s *Store) alone(ctx context.Context, f func() error) error {
 	if err != nil {
 		return fmt.Errorf("%w: %s", reconcile.ErrBusy, s.options.Dir)
 	}
-	return errors.Join(f(), unlock())
+	defer func() { err = errors.Join(err, unlock()) }()
+	return f()
 }
