@@ -112,11 +112,12 @@ func (r repository) write(name, text string) {
 	}
 }
 
-// commit runs a git command, and commits all that there is then.
+// commit runs a git command, and commits all that there is then. Nothing is packed
+// behind its back: that takes folders away from under the next command.
 func (r repository) commit(args ...string) {
 	r.Helper()
 	for _, args := range [][]string{args, {"add", "-A"}, {"commit", "-q", "-m", "some"}} {
-		cmd := exec.CommandContext(r.Context(), "git", append([]string{"-C", r.dir, "-c", "user.name=ana", "-c", "user.email=ana@acme.example"}, args...)...)
+		cmd := exec.CommandContext(r.Context(), "git", append([]string{"-C", r.dir, "-c", "user.name=ana", "-c", "user.email=ana@acme.example", "-c", "gc.auto=0"}, args...)...)
 		if said, err := cmd.CombinedOutput(); err != nil {
 			r.Fatalf("git %v: %v: %s", args, err, said)
 		}
