@@ -1,6 +1,7 @@
 package reconcile
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"strings"
@@ -45,18 +46,34 @@ func about(b schema.Bytes) string {
 // unpaid refuses what the store says was not paid for. What was too much before is
 // no plan's fault.
 func (in Input) unpaid(after schema.State) (out []Finding) {
-	was, will := usedOf(in.Live.State), usedOf(after)
-	for _, l := range []struct {
-		name      string
-		limit     *int64
-		was, will int64
-	}{
-		{"basic", in.Licences.Basic, was.basic, will.basic},
-		{"enhanced", in.Licences.Enhanced, was.enhanced, will.enhanced},
-	} {
-		if l.limit != nil && l.will > *l.limit && l.will > l.was {
-			out = append(out, Finding{Rule: "licence-limit", Severity: Refuse, Text: fmt.Sprintf(
-				"%d users would have %s accounts, and the licence of the live store is for %d", l.will, l.name, *l.limit)})
+	for _, paid := range in.Licences {
+		was, will := usedOf(in.part(in.Live.State, paid.Part)), usedOf(in.part(after, paid.Part))
+		for _, l := range []struct {
+			name      string
+			limit     *int64
+			was, will int64
+		}{
+			{"basic", paid.Basic, was.basic, will.basic},
+			{"enhanced", paid.Enhanced, was.enhanced, will.enhanced},
+		} {
+			if l.limit != nil && l.will > *l.limit && l.will > l.was {
+				out = append(out, Finding{Rule: "licence-limit", Severity: Refuse, Text: fmt.Sprintf(
+					"%d users would have %s accounts, and the licence of %s is for %d", l.will, l.name, cmp.Or(paid.Store, "the live store"), *l.limit)})
+			}
+		}
+	}
+	return out
+}
+
+// part is what one of several stores has of a state; all, when there is one.
+func (in Input) part(s schema.State, part int) schema.State {
+	if len(in.Routes) == 0 {
+		return s
+	}
+	var out schema.State
+	for _, r := range s {
+		if schema.RouteOf(in.Routes, r.Key()) == part {
+			out = append(out, r)
 		}
 	}
 	return out

@@ -38,7 +38,7 @@ type Input struct {
 	Aside        []Aside             // what lies in one of several stores and is another one's
 
 	Piecemeal bool            // the store carries out changes one by one; see [Piecemeal]
-	Licences  schema.Licences // what the store says was paid for; see [Licensed]
+	Licences  []Licence       // what the store says was paid for; see [Licensed]
 }
 
 // New makes the plan that turns live into want. It is a pure function of its

@@ -29,8 +29,16 @@ type Piecemeal interface {
 
 // A Licensed is a store that knows what was paid for.
 type Licensed interface {
-	// Licences are the limits, nil where there is none or it is not known.
-	Licences(ctx context.Context) (schema.Licences, error)
+	// Licences are what was paid for in each store that knows: for a store that is
+	// one, of its first part.
+	Licences(ctx context.Context) ([]Licence, error)
+}
+
+// A Licence is what was paid for in a store, or in one of several.
+type Licence struct {
+	schema.Licences        // nil: there is no limit, or it is not known
+	Part            int    // which of the routes; 0 of a store that is one
+	Store           string // as a plan names it; "": there is one
 }
 
 // A Passwords is a store that takes passwords as they are, and shows no hashes: what

@@ -66,6 +66,7 @@ var (
 	_ reconcile.Watcher   = (*Store)(nil)
 	_ reconcile.Joined    = (*Store)(nil)
 	_ reconcile.Passwords = (*Store)(nil)
+	_ reconcile.Licensed  = (*Store)(nil)
 )
 
 // A part is a Part with what it can do beyond reading and applying; nil is not.
@@ -79,6 +80,7 @@ type part struct {
 	witness   reconcile.Witness
 	watcher   reconcile.Watcher
 	passwords reconcile.Passwords
+	licensed  reconcile.Licensed
 	trier     trier
 	owner     owner
 	checker   checker
@@ -111,6 +113,7 @@ func powersOf(p Part) part {
 	out.witness, _ = p.Store.(reconcile.Witness)
 	out.watcher, _ = p.Store.(reconcile.Watcher)
 	out.passwords, _ = p.Store.(reconcile.Passwords)
+	out.licensed, _ = p.Store.(reconcile.Licensed)
 	out.trier, _ = p.Store.(trier)
 	out.owner, _ = p.Store.(owner)
 	out.checker, _ = p.Store.(checker)
@@ -167,6 +170,25 @@ func (s *Store) Recorded() []string {
 	}
 	slices.Sort(out)
 	return slices.Compact(out)
+}
+
+// Licences implements reconcile.Licensed: each part's counts what its route gives it.
+func (s *Store) Licences(ctx context.Context) (out []reconcile.Licence, err error) {
+	for i := range s.parts {
+		p := &s.parts[i]
+		if p.licensed == nil {
+			continue
+		}
+		paid, err := p.licensed.Licences(ctx)
+		if err != nil {
+			return nil, p.in(err)
+		}
+		for _, l := range paid {
+			l.Part, l.Store = i, p.Name
+			out = append(out, l)
+		}
+	}
+	return out, nil
 }
 
 // SetPassword implements reconcile.Passwords, where the user is.

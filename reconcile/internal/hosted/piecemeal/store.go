@@ -84,11 +84,15 @@ func Open(ctx context.Context, service Service, o Options) (*Store, error) {
 func (s *Store) Lacks() []reconcile.Lack { return s.service.Lacks() }
 
 // Licences implements reconcile.Licensed: of a service that tells them.
-func (s *Store) Licences(ctx context.Context) (schema.Licences, error) {
-	if l, ok := s.service.(reconcile.Licensed); ok {
-		return l.Licences(ctx)
+func (s *Store) Licences(ctx context.Context) ([]reconcile.Licence, error) {
+	service, ok := s.service.(interface {
+		Licences(ctx context.Context) (schema.Licences, error)
+	})
+	if !ok {
+		return nil, nil
 	}
-	return schema.Licences{}, nil
+	paid, err := service.Licences(ctx)
+	return []reconcile.Licence{{Licences: paid}}, err
 }
 
 // Close implements reconcile.Store.
