@@ -37,8 +37,8 @@ type Input struct {
 	Routes       []schema.StoreRoute // by which the live state was read, when it is in several stores
 	Aside        []Aside             // what lies in one of several stores and is another one's
 
-	Piecemeal bool            // the store carries out changes one by one; see [Piecemeal]
-	Licences  []Licence       // what the store says was paid for; see [Licensed]
+	Piecemeal bool      // the store carries out changes one by one; see [Piecemeal]
+	Licences  []Licence // what the store says was paid for; see [Licensed]
 }
 
 // New makes the plan that turns live into want. It is a pure function of its

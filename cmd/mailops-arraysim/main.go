@@ -2,25 +2,8 @@
 package main
 
 import (
-	"context"
-	"errors"
-	"flag"
-	"fmt"
-	"os"
-	"os/signal"
-	"syscall"
-
 	"mailops/reconcile/emailarray/arraysim"
+	"mailops/reconcile/simhttp"
 )
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := arraysim.Command(ctx, os.Args[1:], os.Stdout, os.Stderr)
-	stop()
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-	case err != nil:
-		fmt.Fprintln(os.Stderr, "mailops-arraysim:", err)
-		os.Exit(2)
-	}
-}
+func main() { simhttp.Main("mailops-arraysim", arraysim.Command) }

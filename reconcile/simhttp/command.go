@@ -2,11 +2,17 @@ package simhttp
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
+	"os"
+	"os/signal"
 	"strings"
+	"syscall"
 )
 
 // WordList is a flag that may be given several times.
@@ -39,6 +45,38 @@ func Listen(port int, h http.Handler) (Listener, error) {
 
 // URL is where the host is.
 func (l Listener) URL() string { return "http://" + l.Addr().String() }
+
+// ReadState reads from JSON what a service begins with.
+func ReadState[S any](r io.Reader) (state S, err error) {
+	decoder := json.NewDecoder(r)
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&state); err != nil {
+		return *new(S), fmt.Errorf("read the state: %w", err)
+	}
+	return state, nil
+}
+
+// OpenState reads the state that a file has.
+func OpenState[S any](file string) (state S, err error) {
+	f, err := os.Open(file)
+	if err != nil {
+		return state, err
+	}
+	defer f.Close()
+	return ReadState[S](f)
+}
+
+// Main is the main of a simulator's command, which serves until the context ends: on
+// SIGTERM, or an interrupt.
+func Main(name string, command func(ctx context.Context, args []string, out, log io.Writer) error) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := command(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	if err != nil && !errors.Is(err, flag.ErrHelp) {
+		fmt.Fprintf(os.Stderr, "%s: %v\n", name, err)
+		os.Exit(2)
+	}
+}
 
 // Run serves until the context ends. What is under way is cut off then.
 func Run(ctx context.Context, listeners ...Listener) error {

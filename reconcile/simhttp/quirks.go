@@ -39,6 +39,20 @@ and, for the last nine, which requests, separated by commas:
   as in: -quirk cut,after,only=write,nth=3
 `
 
+// SetAll adds quirks: those that all services have, and by others those of one.
+func (q *Quirks) SetAll(words []string, other func(word string) error) error {
+	for _, word := range words {
+		known, err := q.Set(word)
+		if !known {
+			err = other(word)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Set adds one quirk, as Words has them. Whether it knows the word tells a
 // simulator to look among its own.
 func (q *Quirks) Set(word string) (known bool, err error) {

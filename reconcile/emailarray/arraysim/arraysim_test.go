@@ -359,7 +359,7 @@ func TestState(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	state, err := arraysim.ReadState(strings.NewReader(string(data)))
+	state, err := simhttp.ReadState[arraysim.State](strings.NewReader(string(data)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
 
 	"mailops/reconcile/simhttp"
 )
@@ -50,9 +49,11 @@ func Command(ctx context.Context, args []string, out, log io.Writer) error {
 	if err != nil {
 		return err
 	}
-	begin, err := beginning(*users, *state)
-	if err != nil {
-		return err
+	begin := Sample(*users, "acme.example")
+	if *state != "" {
+		if begin, err = simhttp.OpenState[State](*state); err != nil {
+			return err
+		}
 	}
 	s := New(Options{Out: log, Domains: begin.DomainNames(), MaxBasic: *basic, MaxEnhanced: *enhanced, Seed: *seed, Quirks: quirks})
 	if err := s.Add(begin); err != nil {
@@ -74,17 +75,4 @@ func (s *Server) serve(ctx context.Context, out io.Writer, port, fallback int) e
 	c := s.Credentials()
 	fmt.Fprintf(out, "url=%s\nfallback_url=%s\nusername=%s\npassword=%s\n", first.URL(), second.URL(), c.Username, c.Password)
 	return simhttp.Run(ctx, first, second)
-}
-
-// beginning is a file's state, or so many people.
-func beginning(users int, file string) (State, error) {
-	if file == "" {
-		return Sample(users, "acme.example"), nil
-	}
-	f, err := os.Open(file)
-	if err != nil {
-		return State{}, err
-	}
-	defer f.Close()
-	return ReadState(f)
 }

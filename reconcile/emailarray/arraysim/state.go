@@ -1,9 +1,7 @@
 package arraysim
 
 import (
-	"encoding/json"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 )
@@ -80,16 +78,6 @@ func (l List) filled() List {
 		l.Type = "1"
 	}
 	return l
-}
-
-// ReadState reads a state from JSON.
-func ReadState(r io.Reader) (state State, err error) {
-	decoder := json.NewDecoder(r)
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&state); err != nil {
-		return State{}, fmt.Errorf("read the state: %w", err)
-	}
-	return state, nil
 }
 
 // DomainNames are the domains that the state names, in the order in which they

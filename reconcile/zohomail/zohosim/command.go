@@ -6,7 +6,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
 
 	"mailops/reconcile/simhttp"
 )
@@ -47,9 +46,11 @@ func Command(ctx context.Context, args []string, out, log io.Writer) error {
 	if err != nil {
 		return err
 	}
-	begin, err := beginning(*users, *state)
-	if err != nil {
-		return err
+	begin := Sample(*users, "acme.example")
+	if *state != "" {
+		if begin, err = simhttp.OpenState[State](*state); err != nil {
+			return err
+		}
 	}
 	s := New(Options{Out: log, Domains: begin.Domains(), Licences: *licences, Seed: *seed, Quirks: quirks})
 	if err := s.Add(begin); err != nil {
@@ -63,17 +64,4 @@ func Command(ctx context.Context, args []string, out, log io.Writer) error {
 	fmt.Fprintf(out, "url=%s\norganization=%d\nclient_id=%s\nclient_secret=%s\nrefresh_token=%s\n",
 		l.URL(), s.Organization(), c.ClientID, c.ClientSecret, c.RefreshToken)
 	return simhttp.Run(ctx, l)
-}
-
-// beginning is a file's state, or so many people.
-func beginning(users int, file string) (State, error) {
-	if file == "" {
-		return Sample(users, "acme.example"), nil
-	}
-	f, err := os.Open(file)
-	if err != nil {
-		return State{}, err
-	}
-	defer f.Close()
-	return ReadState(f)
 }

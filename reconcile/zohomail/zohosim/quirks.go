@@ -71,14 +71,8 @@ const Words = simhttp.Words + `
 // ParseQuirks reads quirks, a word each, as Words has them.
 func ParseQuirks(words ...string) (Quirks, error) {
 	var q Quirks
-	for _, word := range words {
-		known, err := q.Quirks.Set(word)
-		if !known {
-			err = q.set(word)
-		}
-		if err != nil {
-			return Quirks{}, err
-		}
+	if err := q.SetAll(words, q.set); err != nil {
+		return Quirks{}, err
 	}
 	return q, nil
 }

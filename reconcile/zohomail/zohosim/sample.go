@@ -1,9 +1,7 @@
 package zohosim
 
 import (
-	"encoding/json"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 )
@@ -12,16 +10,6 @@ import (
 type State struct {
 	Users  []User  `json:"users"`
 	Groups []Group `json:"groups,omitempty"`
-}
-
-// ReadState reads a state from JSON.
-func ReadState(r io.Reader) (state State, err error) {
-	decoder := json.NewDecoder(r)
-	decoder.DisallowUnknownFields()
-	if err := decoder.Decode(&state); err != nil {
-		return State{}, fmt.Errorf("read the state: %w", err)
-	}
-	return state, nil
 }
 
 // Domains are the domains of the users and the groups, in the order in which

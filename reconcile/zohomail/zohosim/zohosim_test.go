@@ -315,7 +315,7 @@ func TestState(t *testing.T) {
 	s := start(t)
 	s.put(t, bob, `{"mode":"addMailForward","zuid":"700000002","mailForward":"x@elsewhere.example"}`)
 	s.put(t, bob, `{"mode":"disableUser","zuid":"700000002","blockIncoming":"true"}`)
-	state, err := zohosim.ReadState(strings.NewReader(asJSON(t, zohosim.State{Users: s.Users(), Groups: s.Groups()})))
+	state, err := simhttp.ReadState[zohosim.State](strings.NewReader(asJSON(t, zohosim.State{Users: s.Users(), Groups: s.Groups()})))
 	if err != nil {
 		t.Fatal(err)
 	}
