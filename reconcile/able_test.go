@@ -167,3 +167,24 @@ func TestAbleInPart(t *testing.T) {
 		}
 	}
 }
+
+// TestUndoOfWhatCannotBe: what a store cannot take back stays, and the plan says so
+// before anything is sent.
+func TestUndoOfWhatCannotBe(t *testing.T) {
+	ana := &schema.User{Address: "ana@a.example", Name: "Ana"}
+	empty := &schema.List{Address: "team@a.example"}
+	live := schema.State{&schema.Domain{Name: "a.example"}, ana}
+	was := &schema.User{Address: ana.Address, Name: "Anna"}
+	before := schema.State{live[0], empty, was}
+	before.Sort()
+	run := reconcile.Run{ID: 1, Changes: reconcile.Diff(before, live)}
+	p, err := reconcile.Undo(reconcile.Input{Live: reconcile.Live{State: live}, Lacks: []reconcile.Lack{
+		{Kind: schema.KindList, Path: "members", Cannot: reconcile.CannotTake, Bounds: &reconcile.Bounds{Least: 1}},
+	}}, run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(p.Changes) != 1 || p.Changes[0].Key != ana.Key() || !slices.ContainsFunc(p.Findings, func(f reconcile.Finding) bool { return f.Rule == "cannot-set" }) {
+		t.Errorf("changes %+v, findings %+v", p.Changes, p.Findings)
+	}
+}

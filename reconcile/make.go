@@ -55,7 +55,8 @@ func New(in Input) (*Plan, error) {
 }
 
 // Undo makes the plan that takes a run back. Rows whose fields are no longer as
-// the run left them are a *ConflictError: what came after is not lost silently.
+// the run left them are a *ConflictError: what came after is not lost silently. What
+// the store cannot take back stays, and is told.
 func Undo(in Input, run Run) (*Plan, error) {
 	var conflicts []Conflict
 	for i := range run.Changes {
@@ -71,6 +72,11 @@ func Undo(in Input, run Run) (*Plan, error) {
 	after, err := Advance(in.Live.State, changes)
 	if err != nil {
 		return nil, fmt.Errorf("undo run %d: %w", run.ID, err)
+	}
+	after, unmet := Attainable(after, in.Live.State, nil, in.Lacks)
+	if len(unmet) > 0 {
+		changes = Diff(in.Live.State, after)
+		in.Notes = slices.Concat(in.Notes, Unfit(Told(unmet, after, in.Organization)))
 	}
 	p := in.plan(changes, after)
 	p.Undoes = run.ID

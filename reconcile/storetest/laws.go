@@ -42,7 +42,7 @@ func Walk(t *testing.T, s reconcile.Store, seed uint64, size, steps int) {
 		h.holds(want)
 		h.observeSome(model, rng)
 		if rng.IntN(3) == 0 {
-			h.both(model, reconcile.Invert(changes, h.live()), nil)
+			h.both(model, h.undone(changes), nil)
 		}
 		if rng.IntN(3) == 0 {
 			h.both(model, stale, secrets)
@@ -54,6 +54,20 @@ func Walk(t *testing.T, s reconcile.Store, seed uint64, size, steps int) {
 			secrets[f] = hash
 		}
 	}
+}
+
+// undone is what takes changes back, as far as the store can.
+func (h *harness) undone(changes []reconcile.Change) []reconcile.Change {
+	live := h.live()
+	inverse := reconcile.Invert(changes, live)
+	if h.holdsAll() {
+		return inverse
+	}
+	after, err := reconcile.Advance(live, inverse)
+	if err != nil {
+		return inverse // to be refused: something has moved
+	}
+	return h.diff(live, after)
 }
 
 // both applies changes to the store and to the reference, and compares.
