@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -171,7 +172,11 @@ func (a *app) complainPartly(p *reconcile.PartialError) {
 		fmt.Fprintf(a.err, "  and %d more left\n", more)
 	}
 	if p.Err != nil {
-		fmt.Fprintf(a.err, "  ended by: %v\n", p.Err)
+		ended := p.Err.Error()
+		if errors.Is(p.Err, context.Canceled) {
+			ended = "an interrupt"
+		}
+		fmt.Fprintf(a.err, "  ended by: %s\n", ended)
 		fmt.Fprintln(a.err, "  hint: mailops apply --resume goes on where it was")
 		return
 	}
