@@ -19,7 +19,9 @@ type share struct {
 
 // shares splits changes by route. Where a domain is another part's, it comes with the
 // first address of it, and goes with the domain itself when nothing of it is left.
-// What goes last in all is done last: parts from which nothing goes come first.
+// What goes last in all is done last: parts from which nothing goes come first, and
+// among these the ones that do all at once, so that nobody keeps access for as long as
+// a service takes its requests.
 func (s *Store) shares(changes []reconcile.Change, is *survey) []share {
 	var out []share
 	for i := range s.parts {
@@ -35,8 +37,18 @@ func (s *Store) shares(changes []reconcile.Change, is *survey) []share {
 			out = append(out, sh)
 		}
 	}
-	slices.SortStableFunc(out, func(a, b share) int { return cmp.Compare(a.takes(), b.takes()) })
+	slices.SortStableFunc(out, func(a, b share) int {
+		return cmp.Or(cmp.Compare(a.takes(), b.takes()), cmp.Compare(a.lasts(), b.lasts()))
+	})
 	return out
+}
+
+// lasts is 1 when the part goes through one request at a time, and else 0.
+func (sh *share) lasts() int {
+	if sh.piecemeal != nil {
+		return 1
+	}
+	return 0
 }
 
 // takes is 1 when something goes, and else 0.

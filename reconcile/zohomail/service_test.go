@@ -90,8 +90,10 @@ func TestLacks(t *testing.T) {
 
 // FuzzWalk walks through random states with all quirks on.
 func FuzzWalk(f *testing.F) {
-	if thorough { // a service that shows late what was before has broken one once, and an undo that it cannot do the last
-		for _, seed := range []uint64{15957807700725714783, 7492641499153902084, 11876878639845308374, 11876878639845308330} {
+	if thorough {
+		// What broke some of these: a service that shows late what was before, an undo
+		// of what it cannot do, an old plan with an alias of a user who is gone.
+		for _, seed := range []uint64{15957807700725714783, 7492641499153902084, 11876878639845308374, 11876878639845308330, 7492641499153901985} {
 			f.Add(seed)
 		}
 	}
