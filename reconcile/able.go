@@ -161,6 +161,29 @@ func Unfit(unmet []Unmet) []Finding {
 	return out
 }
 
+// newMailboxes tells whose mail does not come back with the user: a store that cannot
+// give a mailbox another address has no hold of mailboxes at all.
+func newMailboxes(changes []Change, lacks []Lack) []Finding {
+	var out []Finding
+	for i := range lacks {
+		l := &lacks[i]
+		if l.Path != PathRename || l.Cannot != CannotSet {
+			continue
+		}
+		var keys []schema.Key
+		for _, c := range changes {
+			if c.Op == OpCreate && l.about(c.Key) {
+				keys = append(keys, c.Key)
+			}
+		}
+		if len(keys) > 0 {
+			out = append(out, Finding{Rule: "cannot-set", Severity: Warning, Keys: keys, Text: fmt.Sprintf(
+				"%s cannot bring back the mail of %s: the mailbox is a new one", cmp.Or(l.Store, "this store"), number(len(keys), "user", "users"))})
+		}
+	}
+	return out
+}
+
 var unmetWords = map[schema.Kind][2]string{
 	schema.KindDomain: {"domain", "domains"}, schema.KindUser: {"user", "users"},
 	schema.KindAlias: {"alias", "aliases"}, schema.KindList: {"list", "lists"},

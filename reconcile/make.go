@@ -78,6 +78,7 @@ func Undo(in Input, run Run) (*Plan, error) {
 		changes = Diff(in.Live.State, after)
 		in.Notes = slices.Concat(in.Notes, Unfit(Told(unmet, after, in.Organization)))
 	}
+	in.Notes = slices.Concat(in.Notes, newMailboxes(changes, in.Lacks))
 	p := in.plan(changes, after)
 	p.Undoes = run.ID
 	p.Seal()

@@ -152,7 +152,8 @@ func (a *app) planUndo(ctx context.Context, id string, flags planFlags) (*planne
 	if err != nil {
 		return nil, err
 	}
-	return &planned{Plan: p, in: in, want: &resolve.Want{Secrets: w.Secrets}}, nil
+	out := &planned{Plan: p, in: in, want: &resolve.Want{Secrets: w.Secrets}}
+	return out, a.consult(ctx, out)
 }
 
 // standing refuses a run that a later one took back, unless that one was taken
