@@ -92,8 +92,9 @@ func TestLacks(t *testing.T) {
 func FuzzWalk(f *testing.F) {
 	if thorough {
 		// What broke some of these: a service that shows late what was before, an undo
-		// of what it cannot do, an old plan with an alias of a user who is gone.
-		for _, seed := range []uint64{15957807700725714783, 7492641499153902084, 11876878639845308374, 11876878639845308330, 7492641499153901985} {
+		// of what it cannot do, an old plan with an alias of a user who is gone, an alias
+		// that goes over to a user who comes.
+		for _, seed := range []uint64{15957807700725714783, 7492641499153902084, 11876878639845308374, 11876878639845308330, 7492641499153901985, 1375505895296304353} {
 			f.Add(seed)
 		}
 	}

@@ -22,7 +22,9 @@ func (j *job) send(ctx context.Context) error {
 		}
 		operations, err := j.service.Operations(s.now, s.want, j.handles)
 		if err != nil {
-			s.failed = err.Error()
+			if !s.less { // what it leads to may come later in this round
+				s.failed = err.Error()
+			}
 			continue
 		}
 		for _, o := range operations {
