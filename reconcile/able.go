@@ -192,6 +192,9 @@ var unmetWords = map[schema.Kind][2]string{
 func (u *Unmet) finding() Finding {
 	words := unmetWords[u.Kind]
 	who := number(len(u.Keys), words[0], words[1])
+	if len(u.Keys) == 1 {
+		who = u.Keys[0].Name
+	}
 	store := cmp.Or(u.Store, "this store")
 	text := fmt.Sprintf("%s cannot set %s: it stays as it is for %s", store, u.name(), who)
 	switch {

@@ -141,8 +141,8 @@ func (v *planView) summary() string {
 
 func summary(p *reconcile.Plan) string {
 	s := p.Summary
-	if s.Total() == 0 {
-		return "Nothing to do: the live store is as declared."
+	if s.Total() == 0 && len(p.Refusals()) == 0 {
+		return preview.Nothing(p)
 	}
 	line := fmt.Sprintf("%d to create, %d to update, %d to delete.", s.Create, s.Update, s.Delete)
 	if n := len(p.Refusals()); n > 0 {

@@ -182,6 +182,15 @@ func (v *View) counts() []counts {
 	return out
 }
 
+// Nothing says that a plan changes nothing, and whether that is because the store
+// cannot do the rest.
+func Nothing(p *reconcile.Plan) string {
+	if slices.ContainsFunc(p.Findings, func(f reconcile.Finding) bool { return f.Rule == "cannot-set" }) {
+		return "Nothing to do: the live store is as declared, as far as it can be."
+	}
+	return "Nothing to do: the live store is as declared."
+}
+
 // headline says in a sentence what a reviewer must know.
 func (v *View) headline(r *report) string {
 	if len(v.Changes) == 0 {
@@ -193,7 +202,7 @@ func (v *View) headline(r *report) string {
 		case v.Base != "":
 			return "This changes nothing."
 		}
-		return "Nothing to do: the live store is as declared."
+		return Nothing(v.Plan)
 	}
 	if len(r.Refusals) > 0 {
 		return "Refused. It would " + and(r.acts("add", "change", "delete")) + "."
