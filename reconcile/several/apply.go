@@ -130,7 +130,7 @@ func (j *job) came(ctx context.Context, sh *share, run int64, err error) {
 	switch {
 	case err == nil:
 		j.began = true
-		j.did(sh, sh.changes)
+		j.did(sh, j.recorded(ctx, sh, run))
 	case errors.As(err, &partial):
 		j.began = true
 		j.result.Failed = append(j.result.Failed, partial.Failed...)
@@ -147,6 +147,20 @@ func (j *job) came(ctx context.Context, sh *share, run int64, err error) {
 		j.result.Err = sh.in(err)
 		j.leave(sh)
 	}
+}
+
+// recorded are the changes of a share as they were carried out: a part that goes through
+// one request at a time can come to something else in what is new.
+func (j *job) recorded(ctx context.Context, sh *share, run int64) []reconcile.Change {
+	if sh.piecemeal == nil || sh.ledger == nil || run == 0 {
+		return sh.changes
+	}
+	is, err := sh.ledger.Run(ctx, run)
+	if err != nil {
+		j.result.Err = errors.Join(j.result.Err, err)
+		return sh.changes
+	}
+	return is.Changes
 }
 
 // did takes down changes that a part has carried out.

@@ -18,10 +18,8 @@ func (j *job) end(ctx context.Context) (int64, error) {
 	if len(j.done) > 0 || len(run.Changes) == 0 && stop == nil {
 		done := run
 		done.Changes = j.done
-		if len(j.result.Failed)+len(j.result.Left) > 0 {
-			done.Changes, done.Whole = reconcile.Order(j.done), false
-		} else {
-			done.Changes = run.Changes
+		if done.Changes = reconcile.Order(j.done); len(j.result.Failed)+len(j.result.Left) > 0 {
+			done.Whole = false
 		}
 		done.LiveUsers = j.users
 		settled.Done = &done
@@ -75,8 +73,8 @@ func (s *Store) settle(ctx context.Context, is *survey) error {
 	}
 	j := &job{Store: s, id: begun.ID, batch: reconcile.Batch{Run: begun.Run}, is: is, after: is.rows}
 	for _, c := range begun.Run.Changes {
-		if c.Reached(is.rows[c.Key]) {
-			j.done = append(j.done, c)
+		if row := is.rows[c.Key]; s.of(c.Key).reached(c, row) {
+			j.done = append(j.done, asMade(c, row))
 		}
 	}
 	j.batch.Whole = begun.Run.Whole && len(j.done) == len(begun.Run.Changes)
@@ -176,7 +174,11 @@ func (j *job) goOn(ctx context.Context) error {
 			j.batch.Run = *cut
 		}
 		run, err := p.piecemeal.GoOn(ctx, j.batch.Progress)
-		j.came(context.WithoutCancel(ctx), &share{part: p, at: i}, run, err)
+		sh := &share{part: p, at: i, extra: make(map[schema.Key]bool)}
+		for _, c := range cut.Changes {
+			sh.extra[c.Key] = !slices.ContainsFunc(j.batch.Changes, func(asked reconcile.Change) bool { return asked.Key == c.Key })
+		}
+		j.came(context.WithoutCancel(ctx), sh, run, err)
 	}
 	return nil
 }
@@ -189,8 +191,8 @@ func (j *job) left() []reconcile.Change {
 		is := j.is.rows[c.Key]
 		switch {
 		case j.known(c.Key):
-		case c.Reached(is):
-			j.done = append(j.done, c)
+		case j.Store.of(c.Key).reached(c, is):
+			j.done = append(j.done, asMade(c, is))
 		case c.Op == reconcile.OpCreate && is == nil, c.Op != reconcile.OpCreate && is != nil && schema.Version(is) == c.Version:
 			out = append(out, c)
 		default:
@@ -198,6 +200,44 @@ func (j *job) left() []reconcile.Change {
 		}
 	}
 	return out
+}
+
+// reached reports whether a row is as a change leaves it, but for what the part sets by
+// itself in what is new.
+func (p *part) reached(c reconcile.Change, is schema.Resource) bool {
+	if c.Op != reconcile.OpCreate || is == nil || p.limited == nil {
+		return c.Reached(is)
+	}
+	is = schema.Clone(is)
+	for _, l := range p.limited.Lacks() {
+		if l.Kind != c.Kind || l.Cannot != reconcile.CannotSet && l.Cannot != reconcile.CannotHold {
+			continue
+		}
+		if field, ok := schema.FieldAt(l.Kind, l.Path); ok {
+			var after schema.Value
+			if f := c.Field(l.Path); f != nil {
+				after = f.After
+			}
+			_ = field.Set(is, after) // a value of the same field
+		}
+	}
+	return c.Reached(is)
+}
+
+// asMade is a change with the row that came of it, so that an undo finds what it left.
+func asMade(c reconcile.Change, is schema.Resource) reconcile.Change {
+	if c.Op != reconcile.OpCreate || is == nil {
+		return c
+	}
+	made := reconcile.Diff(nil, schema.State{is})[0]
+	for i := range made.Fields {
+		f := &made.Fields[i]
+		if asked := c.Field(f.Path); asked != nil {
+			f.Drift, f.Origin = asked.Drift, asked.Origin
+		}
+	}
+	c.Fields = made.Fields
+	return c
 }
 
 // known reports whether what became of a change is known already.
