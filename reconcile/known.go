@@ -19,7 +19,7 @@ func Known(live schema.State, lacks []Lack, blank map[schema.Kind]schema.Resourc
 	for i := range lacks {
 		l := &lacks[i]
 		if field, ok := schema.FieldAt(l.Kind, l.Path); ok && l.hides() {
-			hide(out, l.Kind, field, blank[l.Kind])
+			l.hide(out, field, blank[l.Kind])
 			hidden = append(hidden, *l)
 		}
 	}
@@ -37,10 +37,10 @@ func (l *Lack) hides() bool {
 	return l.Cannot == CannotHold
 }
 
-// hide makes a field of all resources of a kind be as in blank, in place.
-func hide(s schema.State, kind schema.Kind, field schema.Field, blank schema.Resource) {
+// hide makes a field of all that the lack is about be as in blank, in place.
+func (l *Lack) hide(s schema.State, field schema.Field, blank schema.Resource) {
 	for i, r := range s {
-		if r.Key().Kind != kind || field.Equal(r, blank) {
+		if !l.about(r.Key()) || field.Equal(r, blank) {
 			continue
 		}
 		r = schema.Clone(r)

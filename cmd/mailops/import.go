@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -37,6 +39,7 @@ func (a *app) importTo(ctx context.Context, dir, name string) error {
 	if len(in.Live.State) == 0 {
 		return fmt.Errorf("import %s: the store is empty", in.Store)
 	}
+	in.Routes = a.routesFrom(in.Routes, dir)
 	files, hidden, err := imported(in, name)
 	if err != nil {
 		return err
@@ -57,6 +60,27 @@ func (a *app) importTo(ctx context.Context, dir, name string) error {
 	return nil
 }
 
+// routesFrom are routes as declarations in another folder would have them.
+func (a *app) routesFrom(routes []schema.StoreRoute, dir string) []schema.StoreRoute {
+	out := slices.Clone(routes)
+	for i := range out {
+		file, ok := strings.CutPrefix(out[i].Store, "sqlite:")
+		if !ok || filepath.IsAbs(file) {
+			continue
+		}
+		file = filepath.Join(a.dir, file)
+		if from, err := filepath.Abs(dir); err == nil {
+			if to, err := filepath.Abs(file); err == nil {
+				if there, err := filepath.Rel(from, to); err == nil {
+					file = filepath.ToSlash(there)
+				}
+			}
+		}
+		out[i].Store = "sqlite:" + file
+	}
+	return out
+}
+
 // imported is the repository that declares what is known of the live state, and
 // the fields that it says nothing of, since the store does not show them. Those
 // that the store could set all the same are left alone: to declare them would be
@@ -66,7 +90,7 @@ func imported(in reconcile.Input, name string) (files map[string][]byte, hidden 
 	if err != nil {
 		return nil, nil, err
 	}
-	d := edit.Defaults{Organization: name, User: user, List: list}
+	d := edit.Defaults{Organization: name, User: user, List: list, Stores: in.Routes}
 	blank := map[schema.Kind]schema.Resource{schema.KindDomain: &schema.Domain{}, schema.KindUser: user, schema.KindList: list}
 	known, lacks := reconcile.Known(in.Live.State, in.Lacks, blank)
 	for _, l := range lacks {
@@ -74,8 +98,11 @@ func imported(in reconcile.Input, name string) (files map[string][]byte, hidden 
 		if l.Kind != schema.KindUser {
 			path = string(l.Kind) + "." + path
 		}
+		if l.Store != "" {
+			path += " (" + l.Store + ")"
+		}
 		hidden = append(hidden, path)
-		if l.Cannot == reconcile.CannotObserve {
+		if l.Cannot == reconcile.CannotObserve && !slices.Contains(d.Unmanaged, l.Path) {
 			d.Unmanaged = append(d.Unmanaged, l.Path)
 		}
 	}

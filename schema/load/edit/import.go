@@ -18,6 +18,7 @@ type Defaults struct {
 	Unmanaged    []string // fields of users that are left alone
 	User         *schema.User
 	List         *schema.List
+	Stores       []schema.StoreRoute // when it is in several
 }
 
 // zone is the time zone of an imported organization. Users in another have it
@@ -105,11 +106,28 @@ func organization(live schema.State, d Defaults) []byte {
 	if len(d.Unmanaged) > 0 {
 		root.add([]string{"unmanaged"}, valueNode(d.Unmanaged))
 	}
+	if len(d.Stores) > 0 {
+		root.add([]string{"stores"}, routes(d.Stores))
+	}
 	docs := [][]byte{root.print()}
 	for _, domain := range domains(live) {
 		docs = append(docs, Declaration(domain, nil))
 	}
 	return bytes.Join(docs, []byte("---\n"))
+}
+
+// routes is which store has what.
+func routes(stores []schema.StoreRoute) *node {
+	type route struct {
+		Store   string        `json:"store"`
+		Domains []string      `json:"domains,omitempty"`
+		Kinds   []schema.Kind `json:"kinds,omitempty"`
+	}
+	var out []route
+	for _, s := range stores {
+		out = append(out, route(s))
+	}
+	return valueNode(out)
 }
 
 // domains are those of the live state, and those that its addresses speak of,
