@@ -25,7 +25,7 @@ var hosted = map[string]func(ctx context.Context, a *app, url string, how access
 	zohomail.Scheme: func(ctx context.Context, a *app, url string, how access) (liveStore, error) {
 		o, err := zohomail.ParseURL(url)
 		if err != nil {
-			return nil, usage("--store %s: %w", url, err)
+			return nil, usage("--store %s: %w", zohomail.Scheme+"://", err)
 		}
 		if o.Credentials, err = zohomail.ReadCredentials(a.variable); err != nil {
 			return nil, usageError{error: err}
@@ -39,7 +39,7 @@ var hosted = map[string]func(ctx context.Context, a *app, url string, how access
 	emailarray.Scheme: func(ctx context.Context, a *app, url string, how access) (liveStore, error) {
 		o, err := emailarray.ParseURL(url)
 		if err != nil {
-			return nil, usage("--store %s: %w", url, err)
+			return nil, usage("--store %s: %w", emailarray.Scheme+"://", err)
 		}
 		if o.Credentials, err = emailarray.ReadCredentials(a.variable); err != nil {
 			return nil, usageError{error: err}

@@ -90,6 +90,15 @@ func (s *Store) Begin(ctx context.Context, run reconcile.Run, at time.Time) (id 
 	return id, err
 }
 
+// Enter writes down something that is no apply; see sqlstore.Enter.
+func (s *Store) Enter(ctx context.Context, run reconcile.Run, at time.Time) (id int64, err error) {
+	err = s.writing(ctx, func(c *conn) error {
+		id, err = sqlstore.Enter(c, run, at)
+		return err
+	})
+	return id, err
+}
+
 // A Journal writes the operations of one apply. It is one goroutine's.
 type Journal struct {
 	store *Store

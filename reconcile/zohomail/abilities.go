@@ -29,7 +29,7 @@ func abilities() map[schema.Kind]hosted.Table {
 func userTable() hosted.Table {
 	return hosted.Table{
 		{Path: "name", Can: hosted.ReadSet, Why: "a new name can show as the old one for a while", From: "§1.2, §1.6"},
-		{Path: "role", Can: hosted.ReadSet, Why: "a super administrator is made in the console alone", From: "§1.7"},
+		{Path: "role", Can: hosted.ReadSet, Why: "a super administrator is made in the console alone; a role that is not known, or an administrator of the organization's own sort, is read as admin", From: "§1.7"},
 		{Path: "status", Can: hosted.ReadSet, Why: "suspended and deactivated are disableUser without and with blockIncoming; which field shows it is not documented", From: "§1.4, §1.6"},
 		{Path: "accountType", Can: hosted.Neither, Why: "there are plans instead, whose numbers are not documented", From: "§1.4"},
 		{Path: "quota", Can: hosted.ReadOnly, Why: "what a call that sets storage has to say was not found", From: "§1.4"},

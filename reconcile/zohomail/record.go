@@ -20,6 +20,7 @@ type Record struct {
 	Language string
 	Timezone string
 	External bool // an account that the user has elsewhere
+	Custom   bool // an administrator of a sort that the organization made up
 
 	Enabled, Status    *bool
 	MailboxStatus      string // only "enabled" was ever seen
@@ -51,12 +52,19 @@ func ParseRecord(data []byte) (Record, error) {
 	}
 	r := Record{
 		ID: ID{ZUID: o.id("zuid"), Account: o.id("accountId")}, Address: o.text("primaryEmailAddress", "mailboxAddress"),
-		Name: o.text("displayName", "accountDisplayName"), Role: o.text("role", "roleName"),
+		Name: o.text("displayName", "accountDisplayName"), Role: o.text("role"),
 		Language: o.text("language"), Timezone: o.text("timeZone"), MailboxStatus: o.text("mailboxStatus"),
 		Enabled: o.flag("enabled"), Status: o.flag("status"), IncomingBlocked: o.flag("incomingBlocked"), OutgoingBlocked: o.flag("outgoingBlocked"),
 		IMAP: o.flag("imapAccessEnabled"), POP: o.flag("popAccessEnabled"), ActiveSync: o.flag("activeSyncEnabled"), SpamCheck: o.flag("spamcheckEnabled"),
 		UsedKB: o.number("usedStorage"), AllowedKB: o.number("allowedStorage"), PlanGB: o.number("planStorage"), LastSignIn: o.number("lastLogin"),
 	}
+	if name := o.text("roleName"); r.Role == "" {
+		if _, ok := roleOf(name); ok { // it may be any text
+			r.Role = name
+		}
+	}
+	custom := o.flag("isCustomAdmin")
+	r.Custom = custom != nil && *custom
 	kind := o.text("type")
 	r.External = kind != "" && kind != "ZOHO_ACCOUNT"
 	for _, name := range []string{"imap", "pop", "web"} {
@@ -121,9 +129,12 @@ func (s Settings) Map(r Record) Mapped {
 	m := Mapped{ID: r.ID, User: hosted.BlankUser(address(r.Address)), Blocked: r.Blocked}
 	u := m.User
 	u.Name, u.Language, u.Timezone = readable(r.Name), readable(r.Language), readable(r.Timezone)
-	if role, ok := roleOf(r.Role); ok {
+	switch role, known := roleOf(r.Role); {
+	case known && (role != schema.RoleMember || !r.Custom):
 		u.Role = role
-	} else {
+	case r.Role != "" || r.Custom:
+		u.Role = schema.RoleAdmin // whatever it is, it is more than a member
+	default:
 		m.Unseen = append(m.Unseen, "role")
 	}
 	m.switches(r)

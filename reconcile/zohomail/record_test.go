@@ -66,6 +66,8 @@ func TestMap(t *testing.T) {
 		want   string
 	}{
 		{"all", func(*Record) {}, Settings{}, "superAdmin active 5GiB {true false true true false false} [] keep [forwarding.keepCopy]"},
+		{"a role of their own", func(r *Record) { r.Role = "helpdesk" }, Settings{}, "admin active 5GiB {true false true true false false} [] keep [forwarding.keepCopy]"},
+		{"a member with rights", func(r *Record) { r.Role, r.Custom = "member", true }, Settings{}, "admin active 5GiB {true false true true false false} [] keep [forwarding.keepCopy]"},
 		{"suspended", func(r *Record) { r.Enabled = &no }, Settings{}, "superAdmin suspended 5GiB {true false true true false false} [] keep [forwarding.keepCopy]"},
 		{"suspended, by status alone", func(r *Record) { r.Status = &no }, Settings{}, "superAdmin suspended 5GiB {true false true true false false} [] keep [forwarding.keepCopy]"},
 		{"suspended, by the mailbox's", func(r *Record) { r.MailboxStatus = "off" }, Settings{}, "superAdmin suspended 5GiB {true false true true false false} [] keep [forwarding.keepCopy]"},

@@ -48,18 +48,28 @@ func Begin(c Conn, run reconcile.Run, at time.Time) (int64, error) {
 	if open, err := number(c, "SELECT count(*) FROM mailops_apply WHERE ended = ''"); err != nil || open > 0 {
 		return 0, errors.Join(err, reconcile.ErrCutOff)
 	}
+	return enter(c, run, at, "")
+}
+
+// Enter writes down something that is no apply, such as a new password: with its
+// operation it has ended, whatever became of that, and nothing is left to go on with.
+func Enter(c Conn, run reconcile.Run, at time.Time) (int64, error) {
+	return enter(c, run, at, stamp(at))
+}
+
+func enter(c Conn, run reconcile.Run, at time.Time, ended string) (int64, error) {
 	batch, err := json.Marshal(run)
 	if err != nil {
 		return 0, err
 	}
-	if _, err := c.Exec("INSERT INTO mailops_apply (begun, batch) VALUES ($1, $2)", stamp(at), string(batch)); err != nil {
+	if _, err := c.Exec("INSERT INTO mailops_apply (begun, batch, ended) VALUES ($1, $2, $3)", stamp(at), string(batch), ended); err != nil {
 		return 0, err
 	}
 	id, err := number(c, "SELECT max(id) FROM mailops_apply")
 	if err != nil {
 		return 0, err
 	}
-	_, err = c.Exec("DELETE FROM mailops_apply WHERE id <= $1", id-mostApplies)
+	_, err = c.Exec("DELETE FROM mailops_apply WHERE id <= $1 AND ended <> ''", id-mostApplies)
 	return id, err
 }
 

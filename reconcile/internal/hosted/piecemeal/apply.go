@@ -114,10 +114,6 @@ func (s *Store) resume(ctx context.Context) (*job, error) {
 	if err != nil || begun == nil {
 		return nil, err
 	}
-	if begun.Run.Plan == passwordPlan {
-		_, err = s.mirror.End(ctx, begun.ID, nil, s.now()) // whoever asked for it asks again
-		return nil, err
-	}
 	mirror, err := reconcile.ReadLive(ctx, s.mirror)
 	if err != nil {
 		return nil, err

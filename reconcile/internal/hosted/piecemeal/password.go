@@ -11,21 +11,12 @@ import (
 	"mailops/schema"
 )
 
-// passwordPlan is in the journal in the place of a plan's id where a password was
-// set: when that is cut off, nothing is left to go on with.
-const passwordPlan = "password"
-
 // newPassword names the secret that the journal has instead of a password.
 const newPassword = "new password"
 
 // SetPassword implements [reconcile.Passwords].
 func (s *Store) SetPassword(ctx context.Context, p reconcile.NewPassword) error {
-	err := s.alone(ctx, func() error {
-		if err := s.settle(ctx); err != nil {
-			return err
-		}
-		return s.setPassword(ctx, p)
-	})
+	err := s.alone(ctx, func() error { return s.setPassword(ctx, p) })
 	if err != nil {
 		return fmt.Errorf("set the password of %s: %w", p.User, err)
 	}
@@ -46,15 +37,12 @@ func (s *Store) setPassword(ctx context.Context, p reconcile.NewPassword) error 
 	if err != nil {
 		return err
 	}
-	id, err := s.mirror.Begin(ctx, reconcile.Run{Plan: passwordPlan, Actor: p.Actor}, s.now())
+	id, err := s.mirror.Enter(ctx, reconcile.Run{Actor: p.Actor}, s.now())
 	if err != nil {
 		return err
 	}
 	answer, err := s.ask(ctx, id, key, call, hosted.Secrets{newPassword: p.Text})
 	if err != nil {
-		return err
-	}
-	if _, err := s.mirror.End(context.WithoutCancel(ctx), id, nil, s.now()); err != nil {
 		return err
 	}
 	if answer.Outcome.Stops() {

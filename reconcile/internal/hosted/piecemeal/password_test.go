@@ -64,8 +64,8 @@ func TestSetPassword(t *testing.T) {
 	}
 }
 
-// TestPasswordCutOff: a process that dies while a password is set leaves nothing that
-// keeps the next apply from its work.
+// TestPasswordCutOff: a process that dies while a password is set leaves nothing to go
+// on with, and nothing that keeps the next apply from its work.
 func TestPasswordCutOff(t *testing.T) {
 	s, dir := newShop(), t.TempDir()
 	store := open(t, s, dir)
@@ -88,6 +88,9 @@ func TestPasswordCutOff(t *testing.T) {
 	}()
 	s.dies = false
 	store = open(t, s, dir)
+	if cut, err := store.CutOff(t.Context()); cut != nil || err != nil {
+		t.Errorf("cut off: %v, %v", cut, err)
+	}
 	live, err := reconcile.ReadLive(t.Context(), store)
 	if err != nil {
 		t.Fatal(err)

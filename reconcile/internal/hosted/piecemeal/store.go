@@ -152,7 +152,7 @@ func (s *Store) Watch(ctx context.Context) iter.Seq[reconcile.Notice] {
 // CutOff implements reconcile.Piecemeal.
 func (s *Store) CutOff(ctx context.Context) (*reconcile.Run, error) {
 	begun, err := s.mirror.Unfinished(ctx)
-	if err != nil || begun == nil || begun.Run.Plan == passwordPlan {
+	if err != nil || begun == nil {
 		return nil, err
 	}
 	return &begun.Run, nil
