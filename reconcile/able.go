@@ -184,6 +184,15 @@ func newMailboxes(changes []Change, lacks []Lack) []Finding {
 	return out
 }
 
+// names are those of resources, as plans say them.
+func names(keys []schema.Key) string {
+	out := make([]string, len(keys))
+	for i, k := range keys {
+		out[i] = k.Name
+	}
+	return strings.Join(out, ", ")
+}
+
 var unmetWords = map[schema.Kind][2]string{
 	schema.KindDomain: {"domain", "domains"}, schema.KindUser: {"user", "users"},
 	schema.KindAlias: {"alias", "aliases"}, schema.KindList: {"list", "lists"},
@@ -192,8 +201,8 @@ var unmetWords = map[schema.Kind][2]string{
 func (u *Unmet) finding() Finding {
 	words := unmetWords[u.Kind]
 	who := number(len(u.Keys), words[0], words[1])
-	if len(u.Keys) == 1 {
-		who = u.Keys[0].Name
+	if few := 3; len(u.Keys) == 1 || u.Cannot == CannotTake && len(u.Keys) <= few { // who is left out is to be seen
+		who = names(u.Keys)
 	}
 	store := cmp.Or(u.Store, "this store")
 	text := fmt.Sprintf("%s cannot set %s: it stays as it is for %s", store, u.name(), who)

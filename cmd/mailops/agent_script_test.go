@@ -43,7 +43,7 @@ func cmdAgent(ts *testscript.TestScript, neg bool, args []string) {
 	d := &daemon{cmd: exec.Command(program, append([]string{"agent", "--listen", "127.0.0.1:0"}, args...)...), ended: make(chan struct{})}
 	d.cmd.Dir = ts.MkAbs(".")
 	d.cmd.Env = append(os.Environ(), "USER=ana", "GORACE=atexit_sleep_ms=0")
-	for _, variable := range []string{"MAILOPS_STORE", "PGPASSWORD"} {
+	for _, variable := range []string{"MAILOPS_STORE", "PGPASSWORD", "MAILOPS_ZOHO_CLIENT_ID", "MAILOPS_ZOHO_CLIENT_SECRET", "MAILOPS_ZOHO_REFRESH_TOKEN"} {
 		d.cmd.Env = append(d.cmd.Env, variable+"="+ts.Getenv(variable))
 	}
 	into, err := os.OpenFile(ts.MkAbs(log), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)

@@ -30,6 +30,7 @@ type loop struct {
 	publishers sync.WaitGroup // what is under way, also what nobody waits for any more
 
 	wholeAt time.Time // when the store is to be read whole again
+	readFor string    // the newest commit when it was
 	pollAt  time.Time
 	renewAt time.Time
 	restAt  time.Time

@@ -252,7 +252,7 @@ func (p *pass) settleAll(ctx context.Context) error {
 // readLive brings what is known of the store up to date.
 func (p *pass) readLive(ctx context.Context, whole bool) error {
 	h, now := &p.hand, time.Now()
-	if whole || !h.seen || !now.Before(p.wholeAt) || slices.Contains(p.causes, CauseHand) {
+	if whole || !h.seen || !now.Before(p.wholeAt) || slices.Contains(p.causes, CauseHand) || p.unsure() {
 		var like schema.State
 		if c := cmpOr(h.newest, h.force); c != nil {
 			like = c.want.State
@@ -264,6 +264,9 @@ func (p *pass) readLive(ctx context.Context, whole bool) error {
 			return fmt.Errorf("read live state: %w", err)
 		}
 		p.wholeAt, p.stir = now.Add(jitter(p.Whole)), true
+		if h.newest != nil {
+			p.readFor = h.newest.ID
+		}
 		if err := p.store.ForgetNotes(ctx, now.Add(-notesKept)); err != nil {
 			return fmt.Errorf("forget notes: %w", err)
 		}
@@ -275,6 +278,13 @@ func (p *pass) readLive(ctx context.Context, whole bool) error {
 		p.stir = p.stir || moved
 	}
 	return p.readLedger(ctx, now)
+}
+
+// unsure reports whether a commit comes to a store that does not tell who changed it,
+// and has not been read since.
+func (p *pass) unsure() bool {
+	_, piecemeal := p.store.(reconcile.Piecemeal)
+	return piecemeal && p.hand.newest != nil && p.hand.newest.ID != p.readFor
 }
 
 // notesKept is how long it is known who else wrote: as long as ended pauses.
