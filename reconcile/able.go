@@ -117,6 +117,46 @@ func Attainable(want, live schema.State, leave []string, lacks []Lack) (schema.S
 	return want, unmet
 }
 
+// saidInVain adds what declarations say of fields that the store does not hold, in the
+// words that it has for everybody: nothing differs, and nobody knows what is there.
+func (in Input) saidInVain(unmet []Unmet) []Unmet {
+	if in.Provenance == nil {
+		return unmet
+	}
+	for i := range in.Lacks {
+		l := &in.Lacks[i]
+		if _, ok := schema.FieldAt(l.Kind, l.Path); !ok || l.Cannot != CannotHold {
+			continue
+		}
+		at := slices.IndexFunc(unmet, func(u Unmet) bool { return u.Kind == l.Kind && u.Path == l.Path && u.Store == l.Store })
+		known := make(map[schema.Key]bool)
+		if at >= 0 {
+			for _, key := range unmet[at].Keys {
+				known[key] = true
+			}
+		}
+		var keys []schema.Key
+		for _, r := range in.Want {
+			if key := r.Key(); l.about(key) && (known[key] || in.says(key, l.Path)) {
+				keys = append(keys, key)
+			}
+		}
+		switch {
+		case at >= 0:
+			unmet[at].Keys = keys
+		case len(keys) > 0:
+			unmet = append(unmet, Unmet{*l, keys})
+		}
+	}
+	return unmet
+}
+
+// says reports whether a resource, or a profile that somebody wrote for it, sets a field.
+func (in Input) says(key schema.Key, path string) bool {
+	origin := in.Provenance.Origin(key, path)
+	return origin != nil && (origin.Via == "" || strings.HasPrefix(origin.Via, "profile "))
+}
+
 // Since leaves of what a store cannot do what is about resources that two wants
 // have different: the rest was so before.
 func Since(unmet []Unmet, was, will schema.State) []Unmet {

@@ -45,6 +45,7 @@ type Input struct {
 // input. An error says that Only or Exclude is no pattern.
 func New(in Input) (*Plan, error) {
 	want, unmet := Attainable(in.Want, in.Live.State, in.Organization.Unmanaged, in.Lacks)
+	unmet = in.saidInVain(unmet)
 	in.Notes = slices.Concat(in.Notes, Unfit(Told(unmet, in.Want, in.Organization)), in.lying(want), in.rerouted(want))
 	want, err := Scope(want, in.Live.State, in.Only, in.Exclude)
 	if err != nil {

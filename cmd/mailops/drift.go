@@ -107,6 +107,9 @@ func (a *app) inForce(ctx context.Context) (inForce, error) {
 		if err != nil {
 			return inForce{}, err
 		}
+		if is == "" {
+			fmt.Fprintln(a.err, "mailops: what is in force is of no commit that is known: the files as they are stand for it")
+		}
 	}
 	var out inForce
 	var err error
