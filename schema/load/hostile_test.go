@@ -163,7 +163,7 @@ func steps(n int, line string) string {
 // small CI runner can spare for it.
 func TestHostile(t *testing.T) {
 	const limit = 256 * mib
-	defer debug.SetMemoryLimit(debug.SetMemoryLimit(limit * 7 / 8)) // collect in time: what is live counts
+	defer debug.SetMemoryLimit(debug.SetMemoryLimit(limit * 5 / 8)) // collect in time: what is live counts
 	loader := newLoader(t)
 	for name, text := range hostile {
 		t.Run(name, func(t *testing.T) {
