@@ -64,7 +64,7 @@ func (a *app) remembered(name string) string {
 		}
 		return r
 	}, name)
-	dir := filepath.Join(a.dir, ".mailops")
+	dir := filepath.Join(cmp.Or(a.home, a.dir), ".mailops")
 	keepOut(dir)
 	return filepath.Join(dir, name)
 }
@@ -160,6 +160,9 @@ func (a *app) complainPartly(p *reconcile.PartialError) {
 	}
 	if more := len(p.Failed) - most; more > 0 {
 		fmt.Fprintf(a.err, "  and %d more failed\n", more)
+	}
+	if n := len(p.Sent); n > 0 && n < len(p.Left) {
+		fmt.Fprintf(a.err, "  of what is left, %d were sent and not read back, and %d not sent\n", n, len(p.Left)-n)
 	}
 	for _, key := range p.Left[:min(most, len(p.Left))] {
 		begun := ""

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -32,6 +34,9 @@ func (a *app) importCommand() *cobra.Command {
 }
 
 func (a *app) importTo(ctx context.Context, dir, name string) error {
+	if _, err := os.Stat(filepath.Join(a.dir, load.Root)); errors.Is(err, fs.ErrNotExist) {
+		a.home = dir // what is remembered of a service will be looked for beside the files
+	}
 	in, err := a.input(ctx, toRead, schema.Organization{})
 	if err != nil {
 		return err

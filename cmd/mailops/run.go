@@ -29,6 +29,7 @@ type app struct {
 	now      func() time.Time
 
 	dir    string        // -C
+	home   string        // where what is remembered of services lies; "": in dir
 	store  string        // --store
 	format string        // --format
 	at     string        // --at

@@ -102,6 +102,7 @@ func (j *job) see(ctx context.Context, keys []schema.Key) error {
 			j.handles[key] = h
 		}
 		t.see(m, is)
+		t.yields(m)
 		switch {
 		case j.resumed:
 			j.meddled(t, m, is)

@@ -29,6 +29,23 @@ func (j *job) meddled(t *target, m *merging, is schema.Resource) {
 	}
 }
 
+// yields leaves to others what the change says nothing of: what somebody has set since
+// the rows were compared stays. A field that is told apart by one of the change's is
+// with the change.
+func (t *target) yields(m *merging) {
+	if t.change.Op != reconcile.OpUpdate || t.want == nil || t.now == nil {
+		return
+	}
+	want := schema.Clone(t.want)
+	for _, f := range schema.Fields(t.change.Kind) {
+		group := m.group(t.change.Kind, f.Path)
+		if !slices.ContainsFunc(group, func(path string) bool { return t.change.Field(path) != nil }) {
+			_ = f.Set(want, f.Get(t.now)) // a value of the same field
+		}
+	}
+	t.want = want
+}
+
 // replaces reports whether a target is not there for a while on its way, since the
 // service has no call that changes it.
 func (j *job) replaces(t *target) bool {
