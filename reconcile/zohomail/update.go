@@ -39,9 +39,13 @@ func weight(o piecemeal.Operation) int {
 	return 1
 }
 
-// A newcomer is what a user is right after being created (§2.1).
+// A newcomer is what a user is right after being created (§2.1). Who is not to sign in
+// becomes an administrator after that is so; a super administrator only begins as one.
 func newcomer(want *schema.User) *schema.User {
 	fresh := *want
+	if want.Status != schema.StatusActive && want.Role == schema.RoleAdmin {
+		fresh.Role = schema.RoleMember
+	}
 	fresh.Status, fresh.Forwarding = schema.StatusActive, schema.Forwarding{KeepCopy: true}
 	fresh.MailboxActions = schema.MailboxActions{Incoming: true, Outgoing: true, SpamCheck: true}
 	return &fresh
@@ -52,7 +56,7 @@ func newcomer(want *schema.User) *schema.User {
 func (a API) Create(want *schema.User, secret string) hosted.Call {
 	return a.CreateUser(NewUser{
 		Address: want.Address, Password: secret, Once: true, DisplayName: want.Name,
-		Role: want.Role, Language: want.Language, Timezone: want.Timezone,
+		Role: newcomer(want).Role, Language: want.Language, Timezone: want.Timezone,
 	})
 }
 
