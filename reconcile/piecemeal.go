@@ -47,15 +47,17 @@ type Licence struct {
 type Passwords interface {
 	// SetPassword gives a live user another password, at once; who is signed in is
 	// signed out, where the service does that. It is in the store's journal, without
-	// the password. A user who is not there is an error that wraps ErrNoUser.
-	SetPassword(ctx context.Context, p NewPassword) error
+	// the password. once is whether it holds for one sign-in. A user who is not there
+	// is an error that wraps ErrNoUser.
+	SetPassword(ctx context.Context, p NewPassword) (once bool, err error)
 }
 
 // A NewPassword is what a user shall sign in with.
 type NewPassword struct {
 	User  schema.Address
 	Text  string // secret
-	Once  bool   // it is good for one sign-in, at which the user chooses another
+	Once  bool   // it is good for one sign-in, at which the user chooses another: where the store can demand that
+	Must  bool   // and otherwise nothing is set, with an error that wraps ErrNotOnce
 	Actor string // who asks
 }
 

@@ -33,7 +33,7 @@ func (a *app) passwordCommand() *cobra.Command {
 			case err != nil:
 				return usage("%s: %w", args[0], err)
 			case r.now:
-				r.must = cmd.Flags().Changed("once")
+				r.must = r.once && cmd.Flags().Changed("once")
 				return a.resetPassword(cmd.Context(), address, r)
 			case r.generate || cmd.Flags().Changed("once"):
 				return usage("--generate and --once go with --reset")

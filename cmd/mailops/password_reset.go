@@ -16,7 +16,7 @@ type reset struct {
 	now      bool // it is to be
 	generate bool // nobody is asked for one
 	once     bool // it holds for one sign-in
-	must     bool // and it was said whether
+	must     bool // and somebody said so
 }
 
 func (a *app) resetPassword(ctx context.Context, address schema.Address, r reset) error {
@@ -25,18 +25,12 @@ func (a *app) resetPassword(ctx context.Context, address schema.Address, r reset
 		return err
 	}
 	defer s.Close()
-	store, ok := s.(reconcile.Passwords)
-	if !ok {
-		return usage("--reset: %s takes the hashes of passwords, which are declared: mailops password %s writes one", name, address)
-	}
-	p := reconcile.NewPassword{User: address, Once: r.once, Actor: a.env["USER"]}
-	if p.Text, err = a.newPassword(ctx, address, r.generate); err != nil {
-		return err
-	}
-	err = store.SetPassword(ctx, p)
-	if errors.Is(err, reconcile.ErrNotOnce) && !r.must {
-		p.Once = false
-		err = store.SetPassword(ctx, p)
+	p := reconcile.NewPassword{User: address, Once: r.once, Must: r.must, Actor: a.env["USER"]}
+	once, err := false, fmt.Errorf("%s: %w", name, reconcile.ErrHashes)
+	if store, ok := s.(reconcile.Passwords); ok {
+		if p.Text, err = a.newPassword(ctx, address, r.generate); err == nil {
+			once, err = store.SetPassword(ctx, p)
+		}
 	}
 	switch {
 	case errors.Is(err, reconcile.ErrHashes):
@@ -45,7 +39,7 @@ func (a *app) resetPassword(ctx context.Context, address schema.Address, r reset
 		return err
 	}
 	fmt.Fprintf(a.out, "The password of %s is set", address)
-	if p.Once {
+	if once {
 		fmt.Fprint(a.out, "; it holds for one sign-in, at which another has to be chosen")
 	}
 	fmt.Fprintln(a.out, ".")

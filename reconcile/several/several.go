@@ -192,12 +192,13 @@ func (s *Store) Licences(ctx context.Context) (out []reconcile.Licence, err erro
 }
 
 // SetPassword implements reconcile.Passwords, where the user is.
-func (s *Store) SetPassword(ctx context.Context, n reconcile.NewPassword) error {
+func (s *Store) SetPassword(ctx context.Context, n reconcile.NewPassword) (once bool, err error) {
 	p := s.of(schema.Key{Kind: schema.KindUser, Name: string(n.User)})
 	if p.passwords == nil {
-		return p.in(reconcile.ErrHashes)
+		return false, p.in(reconcile.ErrHashes)
 	}
-	return p.in(p.passwords.SetPassword(ctx, n))
+	once, err = p.passwords.SetPassword(ctx, n)
+	return once, p.in(err)
 }
 
 // SetObserved writes what a user owns, where the user is.

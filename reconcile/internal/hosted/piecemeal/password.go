@@ -3,6 +3,7 @@ package piecemeal
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"mailops/reconcile"
@@ -15,15 +16,16 @@ import (
 const newPassword = "new password"
 
 // SetPassword implements [reconcile.Passwords].
-func (s *Store) SetPassword(ctx context.Context, p reconcile.NewPassword) error {
-	err := s.alone(ctx, func() error { return s.setPassword(ctx, p) })
+func (s *Store) SetPassword(ctx context.Context, p reconcile.NewPassword) (once bool, err error) {
+	err = s.alone(ctx, func() error { return s.setPassword(ctx, &p) })
 	if err != nil {
-		return fmt.Errorf("set the password of %s: %w", p.User, err)
+		return false, fmt.Errorf("set the password of %s: %w", p.User, err)
 	}
-	return nil
+	return p.Once, nil
 }
 
-func (s *Store) setPassword(ctx context.Context, p reconcile.NewPassword) error {
+// setPassword leaves in p whether the password holds for one sign-in.
+func (s *Store) setPassword(ctx context.Context, p *reconcile.NewPassword) error {
 	key := schema.Key{Kind: schema.KindUser, Name: string(p.User)}
 	v, err := s.look(ctx, []schema.Key{key})
 	if err != nil {
@@ -34,6 +36,10 @@ func (s *Store) setPassword(ctx context.Context, p reconcile.NewPassword) error 
 		return reconcile.ErrNoUser
 	}
 	call, err := s.service.Password(user, newPassword, p.Once, v.handles)
+	if errors.Is(err, reconcile.ErrNotOnce) && !p.Must {
+		p.Once = false
+		call, err = s.service.Password(user, newPassword, false, v.handles)
+	}
 	if err != nil {
 		return err
 	}

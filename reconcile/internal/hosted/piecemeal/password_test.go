@@ -20,11 +20,13 @@ func TestSetPassword(t *testing.T) {
 	s.put(storetest.NewUser("ana@b.example"))
 	store := open(t, s, dir)
 	p := reconcile.NewPassword{User: "ana@b.example", Text: "Correct-Horse-9", Actor: "root"}
-	if err := store.SetPassword(t.Context(), p); err != nil {
-		t.Fatal(err)
+	p.Once = true // which the shop cannot demand, and nobody has to have
+	if once, err := store.SetPassword(t.Context(), p); once || err != nil {
+		t.Fatal(once, err)
 	}
+	p.Once = false
 	s.cuts["password User/ana@b.example"] = true
-	err := store.SetPassword(t.Context(), p)
+	_, err := store.SetPassword(t.Context(), p)
 	if err == nil || !strings.Contains(err.Error(), "whether it was done is not known") {
 		t.Errorf("the answer was lost, and the error is %v", err)
 	}
@@ -55,11 +57,11 @@ func TestSetPassword(t *testing.T) {
 		}
 	}
 	p.User = "eva@b.example"
-	if err := store.SetPassword(t.Context(), p); !errors.Is(err, reconcile.ErrNoUser) {
+	if _, err := store.SetPassword(t.Context(), p); !errors.Is(err, reconcile.ErrNoUser) {
 		t.Errorf("nobody's password: %v", err)
 	}
-	p.User, p.Once = "ana@b.example", true
-	if err := store.SetPassword(t.Context(), p); !errors.Is(err, reconcile.ErrNotOnce) {
+	p.User, p.Once, p.Must = "ana@b.example", true, true
+	if _, err := store.SetPassword(t.Context(), p); !errors.Is(err, reconcile.ErrNotOnce) {
 		t.Errorf("for one sign-in: %v", err)
 	}
 }
@@ -84,7 +86,7 @@ func TestPasswordCutOff(t *testing.T) {
 				t.Error("it did not die")
 			}
 		}()
-		_ = store.SetPassword(t.Context(), reconcile.NewPassword{User: "ana@b.example", Text: "Correct-Horse-9"})
+		_, _ = store.SetPassword(t.Context(), reconcile.NewPassword{User: "ana@b.example", Text: "Correct-Horse-9"})
 	}()
 	s.dies = false
 	store = open(t, s, dir)
